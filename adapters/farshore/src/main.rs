@@ -1,0 +1,2 @@
+//! The farshore binary.
+fn main() {}

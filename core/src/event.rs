@@ -1,0 +1,280 @@
+//! What people are told: alerts, which stand until they are over, and events, which happened.
+
+use crate::detection::corroboration::Finding;
+use crate::ids::{DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, Turn, VmKey};
+use crate::message::{Refusal, Scope};
+use crate::operation::{Failure, Op, Target};
+use crate::policy::ErrorKind;
+use crate::record::{GivePhase, Hold, Latch, TakePhase};
+use crate::time::Millis;
+
+/// Something that an operator should know for as long as it lasts. Durable (L6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Alert {
+    /// Nothing more is done for the group without an operator (M5).
+    NeedsOperator {
+        /// The group.
+        group: GroupKey,
+        /// Why.
+        why: Latch,
+    },
+    /// What would be lost on a LUN is more than policy allows (F2a).
+    Loss {
+        /// The LUN.
+        lun: LunKey,
+        /// Age of the newest consistent copy; `None`: unknown.
+        lag: Option<Millis>,
+    },
+    /// A failover is held by the gate, or is a proposal (M3, M5).
+    Held {
+        /// The group.
+        group: GroupKey,
+        /// By what.
+        hold: Hold,
+    },
+    /// The peer's manager does not answer about a group that needs it (O9).
+    PeerSilent {
+        /// The group.
+        group: GroupKey,
+    },
+    /// Whether an operation took effect could not be found out (J3).
+    InDoubt {
+        /// The group.
+        group: GroupKey,
+        /// The object.
+        target: Target,
+    },
+    /// An operation failed for good.
+    OpFailed {
+        /// The group.
+        group: GroupKey,
+        /// The object.
+        target: Target,
+        /// How.
+        failure: Failure,
+    },
+    /// A VM could not be started or did not become ready (F6).
+    VmDown {
+        /// The VM.
+        vm: VmKey,
+    },
+    /// A recovery LUN is lost: its group cannot fail over (M1).
+    RecoveryLunLost {
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A LUN of this site is lost and no group protects it, or VMs on it are in none (M2).
+    Unprotected {
+        /// The LUN's datastore.
+        datastore: DatastoreKey,
+    },
+    /// One host says that a LUN is lost, another that it is well (D3).
+    Contradicted {
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A lost LUN answers again: new, and not used before a full resynchronisation (D4).
+    Returned {
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A host reports a LUN that it is not configured to mount (D3).
+    Stranger {
+        /// The host.
+        host: HostKey,
+        /// The LUN.
+        lun: LunKey,
+    },
+}
+
+/// Something that happened, for timelines and logs. Nothing waits for it and nothing is derived from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Event {
+    /// A host sees a LUN as permanently lost on every path (D2).
+    LossSeen {
+        /// The host.
+        host: HostKey,
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// Sense bytes could not be read; they count as no evidence (D1).
+    SenseUnreadable {
+        /// The host.
+        host: HostKey,
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A group of failures is open (G2).
+    WindowOpened,
+    /// It is closed (G4).
+    WindowClosed {
+        /// LUNs in it.
+        luns: u32,
+    },
+    /// What was concluded about a LUN in it (D3).
+    Concluded {
+        /// The LUN.
+        lun: LunKey,
+        /// The conclusion.
+        finding: Finding,
+    },
+    /// A group is marked (M1).
+    Marked {
+        /// The group.
+        group: GroupKey,
+        /// By the loss of this LUN.
+        lun: LunKey,
+        /// In this epoch.
+        epoch: Epoch,
+    },
+    /// A plan is chosen (M4).
+    PlanChosen {
+        /// For this group.
+        group: GroupKey,
+        /// The plan.
+        plan: PlanKey,
+        /// Position of the rule that matched, from 0.
+        rule: u32,
+        /// What failed.
+        kind: ErrorKind,
+        /// What the gate lets through (M3).
+        scope: Scope,
+    },
+    /// The giving side is in a new phase (F1 to F4, F7).
+    Giving {
+        /// The group.
+        group: GroupKey,
+        /// The turn.
+        turn: Turn,
+        /// The phase.
+        phase: GivePhase,
+    },
+    /// The taking side is in a new phase (F1, F5, F6).
+    Taking {
+        /// The group.
+        group: GroupKey,
+        /// The epoch.
+        epoch: Epoch,
+        /// The phase.
+        phase: TakePhase,
+    },
+    /// The peer said no (M6).
+    Refused {
+        /// The group.
+        group: GroupKey,
+        /// Why.
+        reason: Refusal,
+    },
+    /// The group is protected (P1).
+    Protected {
+        /// The group.
+        group: GroupKey,
+    },
+    /// A failover was given up; what was done is put back at this turn (F3).
+    Aborted {
+        /// The group.
+        group: GroupKey,
+        /// The turn.
+        turn: Turn,
+    },
+    /// A workflow has ended and the group rests.
+    Settled {
+        /// The group.
+        group: GroupKey,
+        /// In this epoch.
+        epoch: Epoch,
+    },
+    /// A VM is ready (F6).
+    VmReady {
+        /// The VM.
+        vm: VmKey,
+        /// On this host.
+        host: HostKey,
+    },
+    /// An operation was not answered in time: it is in doubt and will be observed (J3).
+    Doubt(Op),
+    /// An answer came that nothing waits for; it changes nothing (J4).
+    LateAnswer {
+        /// The group.
+        group: GroupKey,
+        /// The object.
+        target: Target,
+    },
+    /// An operator's override was used (I22).
+    Overridden {
+        /// The group.
+        group: GroupKey,
+    },
+    /// An alert is raised.
+    Raised(Alert),
+    /// An alert is over.
+    Cleared(Alert),
+    /// The machine has stopped for good: a save failed, or an invariant does not hold.
+    Halted,
+}
+
+impl Event {
+    /// The protocol rule that the event follows from.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::LossSeen { .. } => "D2",
+            Self::SenseUnreadable { .. } => "D1",
+            Self::WindowOpened => "G2",
+            Self::WindowClosed { .. } => "G4",
+            Self::Concluded { .. } => "D3",
+            Self::Marked { .. } => "M1",
+            Self::PlanChosen { .. } => "M4",
+            Self::Giving { phase, .. } => match phase {
+                GivePhase::Held(Hold::Proposal) => "M5",
+                GivePhase::Held(_) => "M3",
+                GivePhase::Queued => "F9",
+                GivePhase::BackingOff => "M6",
+                GivePhase::Preparing => "F1",
+                GivePhase::Quiescing => "F2",
+                GivePhase::Confirming | GivePhase::Released => "F3",
+                GivePhase::Following => "F7",
+            },
+            Self::Taking { phase, .. } => match phase {
+                TakePhase::Reserved => "F1",
+                TakePhase::Cutting | TakePhase::Promoting => "F5",
+                TakePhase::Starting => "F6",
+                TakePhase::Waiting => "M3",
+                TakePhase::PuttingBack => "F3",
+            },
+            Self::Refused { .. } => "M6",
+            Self::Protected { .. } => "P1",
+            Self::Aborted { .. } => "F3",
+            Self::Settled { .. } => "L2",
+            Self::VmReady { .. } => "F6",
+            Self::Doubt(_) => "J3",
+            Self::LateAnswer { .. } => "J4",
+            Self::Overridden { .. } => "I22",
+            Self::Raised(alert) | Self::Cleared(alert) => alert.rule(),
+            Self::Halted => "J7",
+        }
+    }
+}
+
+impl Alert {
+    /// The protocol rule that the alert follows from.
+    #[must_use]
+    pub const fn rule(&self) -> &'static str {
+        match self {
+            Self::NeedsOperator { .. } => "M5",
+            Self::Loss { .. } => "F2a",
+            Self::Held { .. } => "M3",
+            Self::PeerSilent { .. } => "O9",
+            Self::InDoubt { .. } => "J3",
+            Self::OpFailed { .. } => "F2",
+            Self::VmDown { .. } => "F6",
+            Self::RecoveryLunLost { .. } => "M1",
+            Self::Unprotected { .. } => "M2",
+            Self::Contradicted { .. } => "D3",
+            Self::Returned { .. } => "D4",
+            Self::Stranger { .. } => "D3",
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! One group's failover at one site: what is durable (its record), what is not (its run), and the steps between.
+//!
+//! Architecture Invariant: effects of a group are derived from its record and its run, and only while the record is
+//! durable. A restart is the ordinary path with an empty run.
+
+mod ask;
+mod give;
+mod messages;
+mod operations;
+mod placement;
+mod protect;
+mod quiesce;
+mod start;
+mod take;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use operations::OpRun;
+
+use crate::authority::Authority;
+use crate::effect::{Effect, Effects};
+use crate::event::{Alert, Event};
+use crate::guard::{self, Guard};
+use crate::ids::{Epoch, GroupIx, HostIx, LunKey, Turn, VmKey};
+use crate::inventory::{Group, Site};
+use crate::message::{Body, Left, Message, Progress, Stage};
+use crate::operation::{Point, ReplicationSeen, Target};
+use crate::record::{GivePhase, GroupRecord, Latch, Protection, TakePhase, VERSION, Work};
+use crate::time::{Instant, Millis};
+
+/// What a step is given: the inventory, the time, the buffer for effects, and what groups share.
+pub(crate) struct Cx<'a> {
+    pub(crate) site: &'a Site,
+    pub(crate) now: Instant,
+    pub(crate) boot: u32,
+    pub(crate) out: &'a mut Effects,
+    pub(crate) slots: &'a mut Slots,
+    pub(crate) maintenance: bool,
+}
+
+impl Cx<'_> {
+    pub(crate) fn event(&mut self, event: Event) {
+        self.out.push(Effect::Event(event));
+    }
+}
+
+/// VMs that may be starting on each host at once (F6).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Slots {
+    /// Starts under way, by host.
+    pub(crate) starting: alloc::vec::Vec<u16>,
+    /// Groups that wait for a host.
+    pub(crate) waiting: BTreeSet<(HostIx, GroupIx)>,
+    /// Hosts on which a start ended since this was last looked at.
+    pub(crate) freed: BTreeSet<HostIx>,
+    /// Memory that placements hold, by host, MiB (M6).
+    pub(crate) held: alloc::vec::Vec<u64>,
+}
+
+/// Whether a record is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Durability {
+    /// It is.
+    Clean,
+    /// It has changed since it was last saved.
+    Dirty,
+    /// It is being saved as it is.
+    Saving,
+    /// It is being saved, and has changed since.
+    SavingOlder,
+}
+
+impl Durability {
+    pub(crate) fn touch(&mut self) {
+        *self = match self {
+            Self::Clean | Self::Dirty => Self::Dirty,
+            Self::Saving | Self::SavingOlder => Self::SavingOlder,
+        };
+    }
+}
+
+/// What a group waits for besides operations. One deadline each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wait {
+    /// The peer has not answered: ask again.
+    Resend,
+    /// The peer has not answered for long: alert (O9).
+    Silent,
+    /// The next try after a refusal (M6).
+    Backoff,
+    /// The end of a reservation (F1).
+    Ttl,
+    /// A held incident becomes an alert (M3).
+    Hold,
+    /// The end of the cooldown (M5).
+    Cooldown,
+    /// The pause between two tiers (F6).
+    Tier,
+    /// An operation is in doubt, or is tried or observed again (J3).
+    Operation,
+    /// A started VM is not ready in time (F6).
+    Ready,
+}
+
+/// What is lost in a restart, and found again by asking and observing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Run {
+    /// The record has been compared with the peer's (J5).
+    pub(crate) verified: bool,
+    /// The open workflow is older than this machine: observe before doing (J5).
+    pub(crate) observe_first: bool,
+    /// The operation on each object. At most one (I12).
+    pub(crate) ops: BTreeMap<Target, OpRun>,
+    /// Deadlines.
+    pub(crate) waits: BTreeMap<Wait, Instant>,
+    /// Points that drained LUNs reached (F2).
+    pub(crate) drained: BTreeMap<LunKey, Point>,
+    /// Last complete points of recovery LUNs, as seen when they were cut (F5).
+    pub(crate) points: BTreeMap<LunKey, Option<Point>>,
+    /// Replication of LUNs that could not be drained, as of their loss (F2a).
+    pub(crate) undrained: BTreeMap<LunKey, ReplicationSeen>,
+    /// VMs that have been seen ready (F6).
+    pub(crate) ready: BTreeSet<VmKey>,
+    /// When a started VM must be ready.
+    pub(crate) ready_by: BTreeMap<VmKey, Instant>,
+    /// The tier that is open (F6).
+    pub(crate) tier: u8,
+    /// An answer that the peer waits for, to be sent once the record is durable.
+    pub(crate) reply: Option<Reply>,
+    /// A reservation at the peer that is to be ended (F1).
+    pub(crate) abort: Option<Turn>,
+    /// How far the peer says its recovery is (F9).
+    pub(crate) progress: Option<Progress>,
+    /// LUNs whose reports may end once the record is durable (G6).
+    pub(crate) acknowledge: BTreeSet<LunKey>,
+    /// A lost LUN answers again: it is given the recorded token (D4).
+    pub(crate) returned: BTreeSet<LunKey>,
+}
+
+/// What is answered to the peer once the record is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Reply {
+    Shielded,
+    Ready(Stage),
+    Taken,
+}
+
+/// A group at one site.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct GroupState {
+    pub(crate) record: GroupRecord,
+    pub(crate) durability: Durability,
+    pub(crate) run: Run,
+}
+
+impl GroupState {
+    /// A group that has no record yet.
+    pub(crate) fn first(group: &Group, home: bool) -> Self {
+        Self::of(GroupRecord {
+            version: VERSION,
+            group: group.key,
+            authority: Authority::first(home),
+            protection: Protection::Unprotected,
+            marks: BTreeMap::new(),
+            returning: BTreeMap::new(),
+            work: Work::Idle,
+            placement: BTreeMap::new(),
+            tries: 0,
+            cooling: false,
+            latch: None,
+            overrides: 0,
+            alerts: BTreeSet::new(),
+        })
+    }
+
+    /// A group as its record left it.
+    pub(crate) fn of(record: GroupRecord) -> Self {
+        let run = Run { observe_first: record.work != Work::Idle, tier: 0, ..Run::default() };
+        Self { record, durability: Durability::Clean, run }
+    }
+
+    /// Whether effects may be derived (J1, I10).
+    pub(crate) fn clean(&self) -> bool {
+        self.durability == Durability::Clean || !guard::on(Guard::J1)
+    }
+
+    /// Notes that the record has changed.
+    pub(crate) fn touch(&mut self) {
+        self.durability.touch();
+    }
+
+    pub(crate) fn raise(&mut self, cx: &mut Cx<'_>, alert: Alert) {
+        if self.record.alerts.insert(alert) {
+            self.touch();
+            cx.event(Event::Raised(alert));
+        }
+    }
+
+    pub(crate) fn clear(&mut self, cx: &mut Cx<'_>, over: impl Fn(&Alert) -> bool) {
+        let gone: alloc::vec::Vec<Alert> = self.record.alerts.iter().copied().filter(|a| over(a)).collect();
+        for alert in gone {
+            self.record.alerts.remove(&alert);
+            self.touch();
+            cx.event(Event::Cleared(alert));
+        }
+    }
+
+    /// Nothing more is done without an operator.
+    pub(crate) fn latch(&mut self, cx: &mut Cx<'_>, why: Latch) {
+        if self.record.latch != Some(why) {
+            self.clear(cx, |a| matches!(a, Alert::NeedsOperator { .. }));
+            self.record.latch = Some(why);
+            self.touch();
+        }
+        self.raise(cx, Alert::NeedsOperator { group: self.record.group, why });
+    }
+
+    pub(crate) fn unlatch(&mut self, cx: &mut Cx<'_>) {
+        if self.record.latch.take().is_some() {
+            self.touch();
+        }
+        self.clear(cx, |a| matches!(a, Alert::NeedsOperator { .. } | Alert::Loss { .. } | Alert::Held { .. }));
+    }
+
+    /// Opens, changes or ends the workflow. What the run held for the phase before is dropped; operations that are in
+    /// doubt are not (J3).
+    pub(crate) fn enter(&mut self, cx: &mut Cx<'_>, work: Work) {
+        self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation));
+        self.clear(cx, |a| matches!(a, Alert::PeerSilent { .. } | Alert::Held { .. }));
+        self.run.observe_first = false;
+        let group = self.record.group;
+        let authority = self.record.authority;
+        match &work {
+            Work::Give(give) => {
+                cx.event(Event::Giving { group, turn: authority.turn(), phase: give.phase });
+            }
+            Work::Take(take) => {
+                cx.event(Event::Taking { group, epoch: authority.epoch(), phase: take.phase });
+            }
+            Work::Idle => {
+                self.forget();
+                cx.event(Event::Settled { group, epoch: authority.epoch() });
+            }
+            Work::Protect(_) | Work::Shield { .. } => {}
+        }
+        self.record.work = work;
+        self.touch();
+    }
+
+    /// Drops what a workflow learned; operations that may still take effect stay (J3).
+    pub(crate) fn forget(&mut self) {
+        self.run.ops.retain(|_, op| op.is_open());
+        self.run.drained.clear();
+        self.run.points.clear();
+        self.run.undrained.clear();
+        self.run.ready.clear();
+        self.run.ready_by.clear();
+        self.run.tier = 0;
+        self.run.progress = None;
+    }
+
+    /// Moves the giving side on.
+    pub(crate) fn give_phase(&mut self, cx: &mut Cx<'_>, phase: GivePhase) {
+        if let Work::Give(give) = &self.record.work {
+            let mut give = give.clone();
+            give.phase = phase;
+            self.enter(cx, Work::Give(give));
+        }
+    }
+
+    /// Moves the taking side on.
+    pub(crate) fn take_phase(&mut self, cx: &mut Cx<'_>, phase: TakePhase) {
+        if let Work::Take(take) = &self.record.work {
+            let mut take = take.clone();
+            take.phase = phase;
+            self.enter(cx, Work::Take(take));
+        }
+    }
+
+    /// Adds the room that a restored record holds (M6).
+    pub(crate) fn count_room(&self, site: &Site, slots: &mut Slots) {
+        placement::count(site, &self.record.placement, &mut slots.held, u64::saturating_add);
+    }
+
+    /// Changes which hosts the group has room on (M6).
+    pub(crate) fn hold_room(&mut self, cx: &mut Cx<'_>, placement: placement::Placement) {
+        if self.record.placement != placement {
+            placement::count(cx.site, &self.record.placement, &mut cx.slots.held, u64::saturating_sub);
+            placement::count(cx.site, &placement, &mut cx.slots.held, u64::saturating_add);
+            self.record.placement = placement;
+            self.touch();
+        }
+    }
+
+    /// LUNs that are lost in the present epoch.
+    pub(crate) fn is_lost(&self, lun: LunKey) -> bool {
+        self.record.marks.get(&lun) == Some(&self.record.authority.epoch())
+    }
+
+    pub(crate) fn any_lost(&self) -> bool {
+        self.record.marks.values().any(|&e| e == self.record.authority.epoch())
+    }
+
+    /// Epoch and turn of what this site does now.
+    pub(crate) fn now(&self) -> (Epoch, Turn) {
+        (self.record.authority.epoch(), self.record.authority.turn())
+    }
+
+    pub(crate) fn send(&self, cx: &mut Cx<'_>, epoch: Epoch, body: Body) {
+        cx.out.push(Effect::Send(Message { group: self.record.group, epoch, body }));
+    }
+
+    pub(crate) fn wait(&mut self, wait: Wait, until: Instant) {
+        self.run.waits.entry(wait).or_insert(until);
+    }
+
+    /// The nearest deadline and why.
+    pub(crate) fn deadline(&self) -> Option<(Instant, Wait)> {
+        let waits = self.run.waits.iter().map(|(&w, &at)| (at, w));
+        let ops = self.run.ops.values().filter_map(OpRun::deadline).map(|at| (at, Wait::Operation));
+        let ready = self.run.ready_by.values().map(|&at| (at, Wait::Ready));
+        waits.chain(ops).chain(ready).min()
+    }
+
+    /// Moves every deadline earlier.
+    pub(crate) fn shift(&mut self, by: Millis) {
+        let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
+        self.run.waits.values_mut().for_each(back);
+        self.run.ready_by.values_mut().for_each(back);
+        self.run.ops.values_mut().for_each(|op| op.shift(by));
+    }
+
+    /// One step: whatever the present phase can do now. Called after everything that touches the group.
+    pub(crate) fn step(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        if !self.run.verified {
+            self.ask_whats_known(cx);
+            return;
+        }
+        self.settle_returned(cx, g);
+        if self.clean() {
+            self.say_what_is_due(cx);
+        }
+        match &self.record.work {
+            Work::Idle => {}
+            Work::Protect(phase) => self.step_protect(cx, g, *phase),
+            Work::Shield { turn } => self.step_shield(cx, g, *turn),
+            Work::Give(give) => self.step_give(cx, g, give.phase),
+            Work::Take(take) => self.step_take(cx, g, take.phase),
+        }
+        if self.clean() {
+            self.say_what_is_due(cx);
+        }
+    }
+
+    /// What this site's copy of each LUN was left with, where it was drained.
+    pub(crate) fn left(&self, lun: LunKey) -> Left {
+        self.run.drained.get(&lun).map_or(Left::Undrained, |&p| Left::Drained(p))
+    }
+}

@@ -1,0 +1,349 @@
+//! Driving operations: desired states, answers, doubts (J2 to J4, I12).
+
+use super::{Cx, GroupState};
+use crate::effect::Effect;
+use crate::event::{Alert, Event};
+use crate::guard::{self, Guard};
+use crate::ids::{Epoch, GroupIx, HostIx, Turn};
+use crate::message::Scope;
+use crate::operation::{Failure, Goal, Op, OpId, Seen, Target, Token};
+use crate::record::Work;
+use crate::time::{Instant, Millis};
+
+/// How one operation stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum State {
+    /// Sent; in doubt from this time on.
+    Issued(Instant),
+    /// In doubt: observed until something is seen. `asks` observations came to nothing.
+    Doubt { asks: u8, until: Instant },
+    /// Failed for now; tried again at this time.
+    Resting(Instant),
+    /// Seen in the wanted state.
+    Reached,
+    /// Failed for good.
+    Failed(Failure),
+}
+
+/// One operation of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OpRun {
+    pub(crate) op: Op,
+    state: State,
+    fails: u8,
+    /// The doubt was brought to an operator (J3).
+    escalated: bool,
+}
+
+/// What has become of a wanted state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ensured {
+    /// It was seen.
+    Reached,
+    /// It is on its way, or may not be asked for yet.
+    Pending,
+    /// Nobody can tell; an alert says so.
+    Stuck,
+    /// It cannot be had.
+    Failed(Failure),
+}
+
+impl Ensured {
+    /// Nothing more will come of it by itself.
+    pub(crate) const fn ended(self) -> bool {
+        !matches!(self, Self::Pending)
+    }
+}
+
+impl OpRun {
+    /// Whether it may still take effect.
+    pub(crate) const fn is_open(&self) -> bool {
+        matches!(self.state, State::Issued(_) | State::Doubt { .. })
+    }
+
+    pub(crate) const fn deadline(&self) -> Option<Instant> {
+        match self.state {
+            State::Issued(at) | State::Doubt { until: at, .. } | State::Resting(at) => Some(at),
+            State::Reached | State::Failed(_) => None,
+        }
+    }
+
+    pub(crate) fn shift(&mut self, by: Millis) {
+        match &mut self.state {
+            State::Issued(at) | State::Doubt { until: at, .. } | State::Resting(at) => {
+                *at = Instant(at.0.saturating_sub(by.0));
+            }
+            State::Reached | State::Failed(_) => {}
+        }
+    }
+
+    /// The host that a start holds a slot of.
+    pub(crate) fn holds_slot(&self, cx: &Cx<'_>) -> Option<HostIx> {
+        match (self.op.goal, self.state) {
+            (Goal::Running { on }, State::Issued(_) | State::Doubt { .. } | State::Resting(_)) => {
+                cx.site.inventory.hosts.find(on)
+            }
+            _ => None,
+        }
+    }
+
+    fn ensured(&self) -> Ensured {
+        match self.state {
+            State::Reached => Ensured::Reached,
+            State::Issued(_) if !guard::on(Guard::F2Evidence) => Ensured::Reached,
+            State::Failed(failure) => Ensured::Failed(failure),
+            State::Issued(_) | State::Doubt { .. } | State::Resting(_) if self.escalated => Ensured::Stuck,
+            State::Issued(_) | State::Doubt { .. } | State::Resting(_) => Ensured::Pending,
+        }
+    }
+}
+
+impl GroupState {
+    /// Wants an object of this site in a state, under an epoch and turn: asks for it where it has not been asked for,
+    /// and tells what has become of it.
+    ///
+    /// While another operation on the object may still take effect nothing new is sent, unless it only takes authority
+    /// away with a higher token, or the doubt has been escalated (J3).
+    pub(crate) fn ensure(
+        &mut self,
+        cx: &mut Cx<'_>,
+        g: GroupIx,
+        (epoch, turn): (Epoch, Turn),
+        target: Target,
+        goal: Goal,
+    ) -> Ensured {
+        let id = OpId {
+            group: self.record.group,
+            token: Token { epoch, turn, step: goal.step() },
+            plan: self.plan_digest(cx, g),
+            target,
+        };
+        if let Some(run) = self.run.ops.get(&target) {
+            if run.op.id == id {
+                return run.ensured();
+            }
+            let supersedes = goal.takes_away() && id.token > run.op.id.token;
+            if run.is_open() && !supersedes && !run.escalated {
+                return Ensured::Pending;
+            }
+        }
+        if !self.clean() || !self.takes_slot(cx, g, goal) {
+            return Ensured::Pending;
+        }
+        self.give_back_slot(cx, target);
+        if let Goal::Running { on } = goal
+            && let Some(host) = cx.site.inventory.hosts.find(on)
+        {
+            cx.slots.starting[host.0 as usize] += 1;
+        }
+        let op = Op { id, attempt: cx.boot.wrapping_mul(256), goal };
+        let state = if self.run.observe_first { self.observe(cx, target, 0) } else { Self::issue(cx, op) };
+        self.run.ops.insert(target, OpRun { op, state, fails: 0, escalated: false });
+        Ensured::Pending
+    }
+
+    /// Digest of the plan that is run; of the group, where none is (J2).
+    fn plan_digest(&self, cx: &Cx<'_>, g: GroupIx) -> crate::ids::Digest {
+        match &self.record.work {
+            Work::Give(give) => give.offer.plan_hash,
+            Work::Take(take) => take.offer.plan_hash,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } => cx.site.inventory.groups[g].hash,
+        }
+    }
+
+    /// Whether a start may begin on its host now (F6). Everything else may.
+    fn takes_slot(&self, cx: &mut Cx<'_>, g: GroupIx, goal: Goal) -> bool {
+        let Goal::Running { on } = goal else { return true };
+        let Some(host) = cx.site.inventory.hosts.find(on) else { return true };
+        let free = cx.slots.starting[host.0 as usize] < cx.site.inventory.hosts[host].max_concurrent_starts;
+        if free {
+            cx.slots.waiting.remove(&(host, g));
+        } else {
+            cx.slots.waiting.insert((host, g));
+        }
+        free
+    }
+
+    /// The operation on this object no longer starts a VM.
+    pub(crate) fn give_back_slot(&mut self, cx: &mut Cx<'_>, target: Target) {
+        if let Some(host) = self.run.ops.get(&target).and_then(|run| run.holds_slot(cx)) {
+            let starting = &mut cx.slots.starting[host.0 as usize];
+            *starting = starting.saturating_sub(1);
+            cx.slots.freed.insert(host);
+        }
+    }
+
+    fn issue(cx: &mut Cx<'_>, op: Op) -> State {
+        cx.out.push(Effect::Do(op));
+        let waits = &cx.site.policy.waits;
+        let span = match (op.id.target, op.goal) {
+            (Target::Lun(_), _) => waits.array_op,
+            (Target::Vm(_), Goal::Stopped { grace: Some(grace) }) => waits.host_op + grace,
+            (Target::Host(_) | Target::Vm(_), _) => waits.host_op,
+        };
+        State::Issued(cx.now + span)
+    }
+
+    fn observe(&self, cx: &mut Cx<'_>, target: Target, asks: u8) -> State {
+        cx.out.push(Effect::Observe { group: self.record.group, target });
+        State::Doubt { asks, until: cx.now + cx.site.policy.waits.observe }
+    }
+
+    /// The same operation again, as a new attempt.
+    fn issue_again(&mut self, cx: &mut Cx<'_>, target: Target) {
+        if let Some(run) = self.run.ops.get_mut(&target) {
+            run.op.attempt = (run.op.attempt & !255) | (run.op.attempt.wrapping_add(1) & 255);
+            run.state = Self::issue(cx, run.op);
+        }
+    }
+
+    fn set(&mut self, cx: &mut Cx<'_>, target: Target, state: State) {
+        if matches!(state, State::Reached | State::Failed(_)) {
+            self.give_back_slot(cx, target);
+            let group = self.record.group;
+            self.clear(cx, |a| *a == Alert::InDoubt { group, target });
+        }
+        if let Some(run) = self.run.ops.get_mut(&target) {
+            run.state = state;
+            run.escalated &= run.is_open();
+        }
+    }
+
+    /// An operation has ended. Answers that nothing waits for change nothing (J4).
+    pub(crate) fn answered(&mut self, cx: &mut Cx<'_>, id: OpId, attempt: u32, outcome: Result<Seen, Failure>) {
+        let target = id.target;
+        let run = match self.run.ops.get(&target) {
+            Some(run) if run.op.id == id && run.op.attempt == attempt && run.is_open() => *run,
+            Some(_) | None => {
+                cx.event(Event::LateAnswer { group: self.record.group, target });
+                return;
+            }
+        };
+        match outcome {
+            Ok(seen) if run.op.reached(&seen) => {
+                self.learn(&run.op, &seen);
+                self.set(cx, target, State::Reached);
+            }
+            Ok(_) => self.failed(cx, target, run, Failure::Failed),
+            Err(failure) => self.failed(cx, target, run, failure),
+        }
+    }
+
+    fn failed(&mut self, cx: &mut Cx<'_>, target: Target, run: OpRun, failure: Failure) {
+        let (retries, pause) = self.retries(cx, run.op.goal);
+        let fails = run.fails.saturating_add(1);
+        if let Some(r) = self.run.ops.get_mut(&target) {
+            r.fails = fails;
+        }
+        let final_ = match failure {
+            Failure::Lost | Failure::Superseded | Failure::Unknown => true,
+            Failure::Failed => fails > retries,
+        };
+        let state = if final_ { State::Failed(failure) } else { State::Resting(cx.now + pause) };
+        self.set(cx, target, state);
+    }
+
+    /// How often a definite failure is tried again, and after which pause.
+    fn retries(&self, cx: &Cx<'_>, goal: Goal) -> (u8, Millis) {
+        let waits = &cx.site.policy.waits;
+        match (goal, &self.record.work) {
+            (Goal::Running { .. }, Work::Take(take)) => match cx.site.inventory.plans.by_key(take.offer.plan) {
+                Some((_, plan)) => (plan.start.retries, plan.start.retry_delay),
+                None => (0, waits.observe),
+            },
+            _ => (waits.doubt_limit, waits.observe),
+        }
+    }
+
+    /// An object was observed. Nothing waits for it but a doubt.
+    pub(crate) fn observed(&mut self, cx: &mut Cx<'_>, target: Target, seen: Option<&Seen>) {
+        let Some(run) = self.run.ops.get(&target).copied() else { return };
+        let State::Doubt { asks, .. } = run.state else { return };
+        match seen {
+            Some(seen) if run.op.reached(seen) => {
+                self.learn(&run.op, seen);
+                self.set(cx, target, State::Reached);
+            }
+            Some(_) => {
+                if let Some(r) = self.run.ops.get_mut(&target) {
+                    r.escalated = false;
+                }
+                self.issue_again(cx, target);
+            }
+            None => self.doubt_on(cx, target, asks),
+        }
+    }
+
+    /// An observation came to nothing: another one, and an alert once there were too many (J3).
+    fn doubt_on(&mut self, cx: &mut Cx<'_>, target: Target, asks: u8) {
+        let asks = asks.saturating_add(1).min(cx.site.policy.waits.doubt_limit);
+        let state = self.observe(cx, target, asks);
+        let escalate = asks >= cx.site.policy.waits.doubt_limit;
+        if let Some(run) = self.run.ops.get_mut(&target) {
+            run.state = state;
+            run.escalated |= escalate;
+        }
+        if escalate {
+            self.raise(cx, Alert::InDoubt { group: self.record.group, target });
+        }
+    }
+
+    /// Deadlines of operations that have passed.
+    pub(crate) fn operations_due(&mut self, cx: &mut Cx<'_>) {
+        let due: alloc::vec::Vec<Target> =
+            self.run.ops.iter().filter(|(_, r)| r.deadline().is_some_and(|at| at <= cx.now)).map(|(&t, _)| t).collect();
+        for target in due {
+            let Some(run) = self.run.ops.get(&target).copied() else { continue };
+            match run.state {
+                State::Issued(_) if !guard::on(Guard::J3) => self.set(cx, target, State::Reached),
+                State::Issued(_) => {
+                    cx.event(Event::Doubt(run.op));
+                    let state = self.observe(cx, target, 0);
+                    self.set(cx, target, state);
+                }
+                State::Doubt { asks, .. } => self.doubt_on(cx, target, asks),
+                State::Resting(_) => self.issue_again(cx, target),
+                State::Reached | State::Failed(_) => {}
+            }
+        }
+    }
+
+    /// Operations that failed for good are forgotten, so that they are asked for again.
+    pub(crate) fn retry_failed(&mut self) {
+        self.run.ops.retain(|_, run| !matches!(run.state, State::Failed(_)));
+    }
+
+    /// What a reached state tells besides that it is reached.
+    fn learn(&mut self, op: &Op, seen: &Seen) {
+        let (Target::Lun(lun), Seen::Lun(s)) = (op.id.target, seen) else { return };
+        match op.goal {
+            Goal::Drained => {
+                self.run.drained.insert(lun, s.replication.point.unwrap_or_default());
+            }
+            Goal::Cut => {
+                self.run.points.insert(lun, s.replication.point);
+            }
+            Goal::ReadOnly => {
+                self.run.undrained.insert(lun, s.replication);
+            }
+            Goal::ReplicationStopped
+            | Goal::RolledBack { .. }
+            | Goal::ReadWrite
+            | Goal::Replicating
+            | Goal::Fenced
+            | Goal::Mounted
+            | Goal::Stopped { .. }
+            | Goal::Running { .. }
+            | Goal::Placeholder => {}
+        }
+    }
+
+    /// Which VMs the open run starts.
+    pub(crate) fn scope(&self) -> Scope {
+        match &self.record.work {
+            Work::Give(give) => give.offer.scope,
+            Work::Take(take) => take.offer.scope,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } => Scope::All,
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! Quiescing the owner's side (F2, F2a): evidence first, then VMs in stop order, hosts fenced, LUNs drained and locked.
+
+use alloc::collections::BTreeMap;
+
+use super::operations::Ensured;
+use super::{Cx, GroupState};
+use crate::event::Alert;
+use crate::evidence;
+use crate::ids::{GroupIx, LunKey, VmIx};
+use crate::inventory::{Lun, Site};
+use crate::message::Left;
+use crate::operation::{Goal, Target};
+use crate::record::{Latch, Work};
+use crate::time::Millis;
+
+impl GroupState {
+    /// Goes on with the quiescing as far as it can go now.
+    pub(super) fn quiesce(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        let site = cx.site;
+        let luns = || site.inventory.groups[g].luns.iter().map(|&l| &site.inventory.luns[l]);
+        // What is lost already is weighed before anything is stopped: a group that would be held keeps running.
+        if !self.all_luns(cx, g, luns().filter(|l| self.is_lost(l.key)).map(|l| l.key).collect(), Self::lock) {
+            return;
+        }
+        if !self.weigh(cx, luns().filter(|l| self.is_lost(l.key)).collect()) {
+            return;
+        }
+        if !self.stop_vms(cx, g) || !self.fence_hosts(cx, g) {
+            return;
+        }
+        if !self.all_luns(cx, g, luns().map(|l| l.key).collect(), Self::drain_and_lock) {
+            return;
+        }
+        if !self.weigh(cx, luns().filter(|l| !self.run.drained.contains_key(&l.key)).collect()) {
+            return;
+        }
+        let left: BTreeMap<LunKey, Left> = luns().map(|l| (l.key, self.left(l.key))).collect();
+        self.record_left(cx, left);
+    }
+
+    /// Drives every LUN; whether all have ended.
+    fn all_luns(
+        &mut self,
+        cx: &mut Cx<'_>,
+        g: GroupIx,
+        luns: alloc::vec::Vec<LunKey>,
+        drive: fn(&mut Self, &mut Cx<'_>, GroupIx, LunKey) -> bool,
+    ) -> bool {
+        let mut all = true;
+        for lun in luns {
+            all &= drive(self, cx, g, lun);
+        }
+        all
+    }
+
+    /// A lost LUN takes the token for its return, and its array tells the replication as of its loss (F2, D4). An array
+    /// that cannot be asked leaves the evidence unknown; the recorded token stands for it.
+    fn lock(&mut self, cx: &mut Cx<'_>, g: GroupIx, lun: LunKey) -> bool {
+        self.ensure(cx, g, self.now(), Target::Lun(lun), Goal::ReadOnly).ended()
+    }
+
+    /// F2: replicate what remains, stop replicating, read-only. A LUN that cannot be drained must satisfy F2a.
+    fn drain_and_lock(&mut self, cx: &mut Cx<'_>, g: GroupIx, lun: LunKey) -> bool {
+        let at = self.now();
+        let target = Target::Lun(lun);
+        if self.is_lost(lun) {
+            return self.lock(cx, g, lun);
+        }
+        let (epoch, turn) = at;
+        let past = |state: &Self, goal: Goal| {
+            let run = state.run.ops.get(&target);
+            run.is_some_and(|r| (r.op.id.token.epoch, r.op.id.token.turn) == (epoch, turn) && r.op.goal.step() > goal.step())
+        };
+        for goal in [Goal::Drained, Goal::ReplicationStopped] {
+            if !past(self, goal) && !self.ensure(cx, g, at, target, goal).ended() {
+                return false;
+            }
+        }
+        match self.ensure(cx, g, at, target, Goal::ReadOnly) {
+            Ensured::Reached => true,
+            Ensured::Pending => false,
+            Ensured::Stuck | Ensured::Failed(_) => {
+                self.latch(cx, Latch::Stuck);
+                false
+            }
+        }
+    }
+
+    /// F2a: whether the copies at the peer of these LUNs are good enough, or an operator has accepted that they are not.
+    fn weigh(&mut self, cx: &mut Cx<'_>, luns: alloc::vec::Vec<&Lun>) -> bool {
+        if matches!(&self.record.work, Work::Give(give) if give.forced) {
+            return true;
+        }
+        let mut enough = true;
+        for lun in luns {
+            let seen = self.run.undrained.get(&lun.key).copied().unwrap_or_default();
+            if let Err(lag) = evidence::suffices(lun.replication, &seen) {
+                enough = false;
+                self.raise(cx, Alert::Loss { lun: lun.key, lag });
+                self.latch(cx, Latch::Evidence);
+            }
+        }
+        enough
+    }
+
+    /// F2: VMs stop in the reverse of their start order; those with a lost disk are powered off at once.
+    fn stop_vms(&mut self, cx: &mut Cx<'_>, g: GroupIx) -> bool {
+        let site = cx.site;
+        let vms = &site.inventory.groups[g].vms;
+        let mut pending: alloc::vec::Vec<VmIx> = alloc::vec::Vec::new();
+        for &vm in vms.iter().rev() {
+            let v = &site.inventory.vms[vm];
+            let lost = v.luns.iter().any(|&l| self.is_lost(site.inventory.luns[l].key));
+            if !lost && pending.iter().any(|&later| stops_before(site, later, vm)) {
+                pending.push(vm);
+                continue;
+            }
+            let grace = if lost { None } else { Some(self.stop_grace(cx)) };
+            match self.ensure(cx, g, self.now(), Target::Vm(v.key), Goal::Stopped { grace }) {
+                Ensured::Reached => {}
+                Ensured::Pending => pending.push(vm),
+                // The hosts' fences decide; a host that cannot be fenced holds the group.
+                Ensured::Stuck | Ensured::Failed(_) => {}
+            }
+        }
+        pending.is_empty()
+    }
+
+    fn stop_grace(&self, cx: &Cx<'_>) -> Millis {
+        match &self.record.work {
+            Work::Give(give) => {
+                cx.site.inventory.plans.by_key(give.offer.plan).map_or(Millis::ZERO, |(_, plan)| plan.stop.grace)
+            }
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Take(_) => Millis::ZERO,
+        }
+    }
+
+    /// F2: every host that can touch the group, also one that runs none of it, has applied this turn's token.
+    fn fence_hosts(&mut self, cx: &mut Cx<'_>, g: GroupIx) -> bool {
+        let site = cx.site;
+        let mut all = true;
+        for &host in &site.inventory.groups[g].hosts[site.here.at()] {
+            let target = Target::Host(site.inventory.hosts[host].key);
+            match self.ensure(cx, g, self.now(), target, Goal::Fenced) {
+                Ensured::Reached => {}
+                Ensured::Pending => all = false,
+                Ensured::Stuck | Ensured::Failed(_) => {
+                    self.latch(cx, Latch::Stuck);
+                    all = false;
+                }
+            }
+        }
+        all
+    }
+}
+
+/// Whether one VM must have stopped before another may: it is of a later tier, or depends on it.
+fn stops_before(site: &Site, first: VmIx, then: VmIx) -> bool {
+    let (a, b) = (&site.inventory.vms[first], &site.inventory.vms[then]);
+    a.tier > b.tier || a.depends_on.contains(&then)
+}

@@ -1,0 +1,95 @@
+//! What a machine is told: facts, which cannot be rejected, and commands, which can.
+
+use alloc::vec::Vec;
+
+use crate::effect::SaveId;
+use crate::ids::{ArrayKey, GroupKey, HostKey, LunKey, VmKey};
+use crate::message::Message;
+use crate::operation::{Failure, OpId, Seen, Target};
+
+pub use crate::detection::paths::PathAnswer;
+
+/// Something that happened. Unknown, late or doubled facts change nothing (J4).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Fact {
+    /// The clock has reached a deadline.
+    Wake,
+    /// A batch is durable.
+    Saved(SaveId),
+    /// A batch is not, and nothing will be: the machine stops for good (J7).
+    SaveFailed(SaveId),
+    /// The peer says something.
+    Message(Message),
+    /// What one path of a host to a LUN of its site answers. A level: repeated until acknowledged, and after a restart.
+    Path {
+        /// The host.
+        host: HostKey,
+        /// The LUN.
+        lun: LunKey,
+        /// Number of the path, from 0.
+        path: u8,
+        /// The probe that it answers; `None`: it was pushed.
+        probe: Option<ProbeId>,
+        /// The answer.
+        answer: PathAnswer,
+    },
+    /// What an array's management says of a LUN, asked by [`Effect::AskArray`](crate::effect::Effect::AskArray).
+    Array {
+        /// The array.
+        array: ArrayKey,
+        /// The LUN.
+        lun: LunKey,
+        /// The answer.
+        answer: crate::detection::corroboration::ArrayAnswer,
+    },
+    /// An operation has ended.
+    Answer {
+        /// Which operation.
+        id: OpId,
+        /// Which attempt.
+        attempt: u32,
+        /// What was seen when it ended, or why it had no effect.
+        outcome: Result<Seen, Failure>,
+    },
+    /// An object was observed.
+    Observed {
+        /// The group that it was asked for.
+        group: GroupKey,
+        /// The object.
+        target: Target,
+        /// What was seen; `None`: it could not be observed.
+        seen: Option<Seen>,
+    },
+    /// A VM's guest reports that it runs. A level: repeated.
+    Heartbeat(VmKey),
+}
+
+/// Number of a probe, as [`Effect::Probe`](crate::effect::Effect::Probe) gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ProbeId(pub u32);
+
+/// What an operator, or a product on an operator's behalf, asks for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Command {
+    /// Protect these groups, owned here (P1, P2).
+    Protect(Vec<GroupKey>),
+    /// Let a held or proposed failover of a group go on (M3, M5).
+    Release(GroupKey),
+    /// Give up the failover of a group and put back what was done, before the release (F3).
+    Cancel(GroupKey),
+    /// Go on although evidence is missing, accepting the loss that the alert names; recorded, and used once (F2a, I22).
+    Force(GroupKey),
+    /// Make a new start after `NeedsOperator`: clears the latch and the count of tries (M5).
+    Retry(GroupKey),
+    /// Start the VMs that [`Scope::Critical`](crate::message::Scope::Critical) left (M3).
+    StartRemainder(GroupKey),
+    /// Answer a step that asks: try the VM again (F6).
+    RetryVm(VmKey),
+    /// Answer a step that asks: count the VM as failed and go on (F6).
+    SkipVm(VmKey),
+    /// Maintenance mode: everything automatic becomes a proposal (M5).
+    Maintenance(bool),
+}

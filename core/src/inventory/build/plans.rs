@@ -1,0 +1,70 @@
+//! Recovery plans.
+
+use alloc::vec::Vec;
+
+use super::names::{Names, sorted};
+use crate::ids::{Digest, GroupIx, Index, PlanKey};
+use crate::inventory::check::Values;
+use crate::inventory::error::{ConfigError, Kind};
+use crate::plan::{Plan, StartStep, StopStep};
+use crate::spec;
+
+/// The plans, by name; one of all groups where there is none. Their digests are not known yet.
+pub(super) fn plans(names: &Names<'_>) -> Result<Vec<Plan>, ConfigError> {
+    if names.plans.len() == 0 {
+        let groups = names.groups.iter().map(|(group, ..)| (group, 1)).collect();
+        return Ok(alloc::vec![plan(&spec::Plan::of(spec::DEFAULT, &[]), groups)]);
+    }
+    let mut plans = Vec::new();
+    let mut moved = alloc::vec![false; names.groups.len()];
+    for (ix, _, spec) in names.plans.iter() {
+        let by = || names.plans.object(ix);
+        Values(by()).not_zero([("ready-timeout", spec.ready_timeout)])?;
+        let groups = groups(names, spec, by)?;
+        for (group, _) in &groups {
+            moved[group.at()] = true;
+        }
+        plans.push(plan(spec, groups));
+    }
+    match moved.iter().position(|&moved| !moved) {
+        Some(left) => Err(ConfigError::GroupWithoutPlan { group: names.groups.name(GroupIx::from_at(left)).into() }),
+        None => Ok(plans),
+    }
+}
+
+/// A plan's groups by priority, then by name.
+fn groups(
+    names: &Names<'_>,
+    spec: &spec::Plan,
+    by: impl Fn() -> crate::inventory::Object,
+) -> Result<Vec<(GroupIx, u8)>, ConfigError> {
+    if spec.groups.is_empty() {
+        return Err(ConfigError::Empty { by: by(), list: "groups" });
+    }
+    sorted(Kind::Group, spec.groups.iter().map(|group| &*group.group), &by)?;
+    let mut groups = Vec::new();
+    for spec::PlanGroup { group, priority } in &spec.groups {
+        groups.push((names.groups.resolve(group, &by)?, *priority));
+    }
+    groups.sort_unstable();
+    Values(by()).not_zero(groups.iter().map(|&(_, priority)| ("priority", priority)))?;
+    groups.sort_by_key(|&(group, priority)| (priority, group));
+    Ok(groups)
+}
+
+fn plan(spec: &spec::Plan, groups: Vec<(GroupIx, u8)>) -> Plan {
+    Plan {
+        key: PlanKey::of(&spec.name),
+        name: spec.name.clone(),
+        groups,
+        stop: StopStep { grace: spec.stop_grace.into() },
+        start: StartStep {
+            tier_delay: spec.tier_delay.into(),
+            ready_timeout: spec.ready_timeout.into(),
+            retries: spec.retries,
+            retry_delay: spec.retry_delay.into(),
+            on_failure: spec.on_failure,
+        },
+        hash: Digest::default(),
+    }
+}

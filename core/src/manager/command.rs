@@ -1,0 +1,176 @@
+//! What an operator asks for. A command that cannot be carried out is rejected and changes nothing.
+
+use alloc::string::String;
+
+use super::RecoveryManager;
+use crate::effect::Effects;
+use crate::error::Rejected;
+use crate::event::Event;
+use crate::failover::GroupState;
+use crate::ids::{GroupIx, GroupKey, VmKey};
+use crate::input::Command;
+use crate::inventory::Site;
+use crate::message::Scope;
+use crate::record::{Give, GivePhase, Latch, Take, TakePhase, Work};
+use crate::time::Instant;
+
+impl RecoveryManager {
+    /// Takes a command.
+    ///
+    /// # Errors
+    /// Why it was not carried out; nothing has changed then.
+    pub fn command(
+        &mut self,
+        site: &Site,
+        now: Instant,
+        command: Command,
+        effects: &mut Effects,
+    ) -> Result<(), Rejected> {
+        if self.refuses(site, effects) {
+            return Err(Rejected::Halted);
+        }
+        match command {
+            Command::Protect(groups) => {
+                let found: Result<alloc::vec::Vec<GroupIx>, Rejected> =
+                    groups.iter().map(|&key| self.protectable(site, key)).collect();
+                for g in found? {
+                    self.with(site, now, effects, g, |state, cx| state.protect(cx));
+                }
+            }
+            Command::Release(key) => {
+                let g = self.open(site, key, |s| s.held().is_some())?;
+                self.with(site, now, effects, g, |state, cx| state.let_go(cx));
+            }
+            Command::Cancel(key) => {
+                let g = self.open(site, key, |s| matches!(s.record.work, Work::Give(_)))?;
+                if !self.groups[g.0 as usize].record.authority.is_active() {
+                    return Err(Rejected::Released { name: name(site, g) });
+                }
+                self.with(site, now, effects, g, |state, cx| {
+                    state.unlatch(cx);
+                    state.put_back(cx);
+                    state.latch(cx, Latch::Cancelled);
+                });
+            }
+            Command::Force(key) => self.force(site, now, effects, key)?,
+            Command::Retry(key) => {
+                let g = self.open(site, key, |s| s.record.latch.is_some_and(|l| l != Latch::JournalBehind))?;
+                self.with(site, now, effects, g, |state, cx| {
+                    state.unlatch(cx);
+                    state.retry_failed();
+                    state.record.tries = 0;
+                    state.record.cooling = false;
+                    state.touch();
+                    if matches!(&state.record.work, Work::Give(give) if give.phase == GivePhase::BackingOff) {
+                        state.begin_try(cx);
+                    }
+                });
+            }
+            Command::StartRemainder(key) => {
+                let waiting = |s: &GroupState| {
+                    matches!(&s.record.work, Work::Take(Take { phase: TakePhase::Waiting, .. }))
+                };
+                let g = self.open(site, key, waiting)?;
+                self.with(site, now, effects, g, |state, cx| {
+                    state.unlatch(cx);
+                    if let Work::Take(take) = &mut state.record.work {
+                        take.offer.scope = Scope::All;
+                    }
+                    state.take_phase(cx, TakePhase::Starting);
+                });
+            }
+            Command::RetryVm(vm) => self.answer_step(site, now, effects, vm, false)?,
+            Command::SkipVm(vm) => self.answer_step(site, now, effects, vm, true)?,
+            Command::Maintenance(on) => {
+                if self.site_record.maintenance != on {
+                    self.site_record.maintenance = on;
+                    self.site_durability.touch();
+                }
+            }
+        }
+        self.settle(site, now, effects);
+        Ok(())
+    }
+
+    /// A group that an operator may act on, if `fits`.
+    fn open(&self, site: &Site, key: GroupKey, fits: impl Fn(&GroupState) -> bool) -> Result<GroupIx, Rejected> {
+        let g = site.inventory.groups.find(key).ok_or(Rejected::UnknownGroup(key))?;
+        let state = &self.groups[g.0 as usize];
+        if !state.run.verified {
+            return Err(Rejected::Unverified { name: name(site, g) });
+        }
+        if fits(state) { Ok(g) } else { Err(Rejected::NothingToDo { name: name(site, g) }) }
+    }
+
+    /// P1: a group that may be protected now.
+    fn protectable(&self, site: &Site, key: GroupKey) -> Result<GroupIx, Rejected> {
+        let g = self.open(site, key, |_| true)?;
+        let record = &self.groups[g.0 as usize].record;
+        if !record.authority.is_active() {
+            return Err(Rejected::NotOwner { name: name(site, g) });
+        }
+        if record.work != Work::Idle {
+            return Err(Rejected::Busy { name: name(site, g) });
+        }
+        let group = &site.inventory.groups[g];
+        let paired = group.luns.iter().all(|&l| site.inventory.luns[l].ends.iter().all(Option::is_some));
+        let mapped = group.vms.iter().all(|&v| site.inventory.vms[v].place[site.there().at()].is_some());
+        // A LUN that was lost here, or whose peer was: only a reprotection knows which copy is the good one (I15).
+        let sound = record.marks.is_empty() && record.returning.is_empty();
+        if !paired || !mapped || !sound || group.home != site.here {
+            return Err(Rejected::NotProtectable { name: name(site, g) });
+        }
+        if let Some(why) = record.latch.filter(|&l| l != Latch::NotProtected) {
+            return Err(Rejected::Latched { name: name(site, g), why });
+        }
+        Ok(g)
+    }
+
+    /// F2a, I22: an operator accepts what the alert names, once; or vouches for a journal that the peer cannot confirm (J5).
+    fn force(&mut self, site: &Site, now: Instant, effects: &mut Effects, key: GroupKey) -> Result<(), Rejected> {
+        let g = site.inventory.groups.find(key).ok_or(Rejected::UnknownGroup(key))?;
+        let state = &self.groups[g.0 as usize];
+        let for_evidence = state.record.latch == Some(Latch::Evidence)
+            && matches!(&state.record.work, Work::Give(Give { phase: GivePhase::Quiescing, forced: false, .. }));
+        let for_journal = !state.run.verified && state.record.latch != Some(Latch::JournalBehind);
+        if !for_evidence && !for_journal {
+            return Err(Rejected::NothingToDo { name: name(site, g) });
+        }
+        self.with(site, now, effects, g, |state, cx| {
+            state.record.overrides = state.record.overrides.saturating_add(1);
+            state.touch();
+            cx.event(Event::Overridden { group: key });
+            if for_journal {
+                state.verify(cx);
+            } else {
+                state.unlatch(cx);
+                if let Work::Give(give) = &mut state.record.work {
+                    give.forced = true;
+                }
+            }
+        });
+        Ok(())
+    }
+
+    fn answer_step(
+        &mut self,
+        site: &Site,
+        now: Instant,
+        effects: &mut Effects,
+        vm: VmKey,
+        skip: bool,
+    ) -> Result<(), Rejected> {
+        let group = site.inventory.vms.by_key(vm).and_then(|(_, v)| v.group);
+        let g = group.ok_or(Rejected::UnknownVm(vm))?;
+        if self.with(site, now, effects, g, |state, cx| state.answer_step(cx, vm, skip)) {
+            Ok(())
+        } else {
+            self.touched.remove(&g);
+            Err(Rejected::NothingToDo { name: name(site, g) })
+        }
+    }
+}
+
+fn name(site: &Site, g: GroupIx) -> String {
+    site.inventory.groups[g].name.clone()
+}

@@ -1,0 +1,286 @@
+//! Operations: desired states of one object, with an identity that survives a restart (J2).
+
+use crate::ids::{Digest, Epoch, GroupKey, HostKey, LunKey, Turn, VmKey};
+use crate::time::Millis;
+
+/// What an adapter keeps, durably, per object, and compares before it *applies* a command: a lower one is refused (J2).
+///
+/// Ordered by epoch, then turn, then step. Within one turn the operations on one object go through rising steps, so a
+/// delayed duplicate of an earlier step can never undo a later one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Token {
+    /// Ownership that the command belongs to.
+    pub epoch: Epoch,
+    /// Try that the command belongs to.
+    pub turn: Turn,
+    /// How far in that try.
+    pub step: Step,
+}
+
+/// Rank of an operation on its object within one turn.
+///
+/// Giving away: `Drain < StopReplication < Lock`. Taking: `Cut < RollBack < Unlock`. Protecting: `Lock`, `Replicate`.
+/// Putting back after an abort, at a higher turn: `Unlock < Replicate`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Step {
+    /// Nothing was ever applied.
+    #[default]
+    None,
+    /// A recovery LUN refuses replication frames of older epochs.
+    Cut,
+    /// A recovery LUN goes back to a complete point.
+    RollBack,
+    /// A protected LUN replicates what remains.
+    Drain,
+    /// A protected LUN stops replicating.
+    StopReplication,
+    /// Taking away: LUN read-only, VM stopped, host fenced.
+    Lock,
+    /// Giving: LUN writable, VM running, host mounted.
+    Unlock,
+    /// A protected LUN replicates to its peer.
+    Replicate,
+    /// A VM is registered, powered off.
+    Register,
+}
+
+/// What an operation is done to. All belong to the site of the machine that issues it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Target {
+    /// This site's copy of a LUN.
+    Lun(LunKey),
+    /// What a host holds of one group.
+    Host(HostKey),
+    /// A VM, wherever it is at this site.
+    Vm(VmKey),
+}
+
+/// Number of a complete replication point of a consistency set; rises with each cycle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Point(pub u64);
+
+/// A desired state. Applying it twice is applying it once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Goal {
+    /// LUN, giving site: everything written so far is at the peer; the point is reported (F2).
+    Drained,
+    /// LUN, giving site: replication from it has ended (F2).
+    ReplicationStopped,
+    /// LUN: no VM can write it. A LUN that is lost takes the token for its return (F2, D4).
+    ReadOnly,
+    /// LUN, taking site: replication frames of older epochs are refused; the last complete point is reported (F5).
+    Cut,
+    /// LUN, taking site: its content is that of this complete point; `None`: of the last write received (F5).
+    RolledBack {
+        /// The point.
+        to: Option<Point>,
+    },
+    /// LUN: VMs may write it (F5).
+    ReadWrite,
+    /// LUN, owner: it replicates to its peer's copy; a full synchronisation begins where there is none to go on from (P1).
+    Replicating,
+    /// Host: runs no VM of the group and holds none of its LUNs open; older commands for the group are refused (F2).
+    Fenced,
+    /// Host: the group's datastores are mounted (F5).
+    Mounted,
+    /// VM: not running at this site (F2).
+    Stopped {
+        /// How long the guest may take to shut down; `None`: power off at once.
+        grace: Option<Millis>,
+    },
+    /// VM: runs on this host, at this site (F6).
+    Running {
+        /// The host.
+        on: HostKey,
+    },
+    /// VM: registered at this site, powered off, autostart off (P2, F7).
+    Placeholder,
+}
+
+impl Goal {
+    /// Its rank within a turn.
+    #[must_use]
+    pub const fn step(self) -> Step {
+        match self {
+            Self::Drained => Step::Drain,
+            Self::ReplicationStopped => Step::StopReplication,
+            Self::ReadOnly | Self::Fenced | Self::Stopped { .. } => Step::Lock,
+            Self::Cut => Step::Cut,
+            Self::RolledBack { .. } => Step::RollBack,
+            Self::ReadWrite | Self::Mounted | Self::Running { .. } => Step::Unlock,
+            Self::Replicating => Step::Replicate,
+            Self::Placeholder => Step::Register,
+        }
+    }
+
+    /// Whether it only takes authority away: always allowed with a higher token, and supersedes a doubt (J3).
+    #[must_use]
+    pub const fn takes_away(self) -> bool {
+        match self {
+            Self::ReplicationStopped | Self::ReadOnly | Self::Cut | Self::Fenced | Self::Stopped { .. } => true,
+            Self::Drained
+            | Self::RolledBack { .. }
+            | Self::ReadWrite
+            | Self::Replicating
+            | Self::Mounted
+            | Self::Running { .. }
+            | Self::Placeholder => false,
+        }
+    }
+}
+
+/// Identity of an operation: follows from what is durable, so it is the same after a restart (J2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct OpId {
+    /// The group that it is done for.
+    pub group: GroupKey,
+    /// Epoch, turn and step.
+    pub token: Token,
+    /// Digest of the plan that is run; of the group, where no plan is.
+    pub plan: Digest,
+    /// What it is done to.
+    pub target: Target,
+}
+
+/// One command to an array or a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Op {
+    /// Identity; idempotence is by this, not by attempt.
+    pub id: OpId,
+    /// Which attempt: boot number and a count, so an answer to an earlier one ends nothing (J4).
+    pub attempt: u32,
+    /// The desired state.
+    pub goal: Goal,
+}
+
+/// What an adapter saw of an object, with the token recorded for it at that moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Seen {
+    /// A LUN, as its array tells it.
+    Lun(LunSeen),
+    /// A host, about one group.
+    Host(HostSeen),
+    /// A VM, at this site.
+    Vm(VmSeen),
+}
+
+/// A LUN, as its array tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct LunSeen {
+    /// Highest token applied to it, or recorded for its return.
+    pub token: Token,
+    /// Whether the array still serves it.
+    pub present: bool,
+    /// Whether VMs may write it. A LUN that is not present is not writable.
+    pub writable: bool,
+    /// Replication, as of now, or as of its loss.
+    pub replication: ReplicationSeen,
+}
+
+/// Replication of one copy, as its array tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct ReplicationSeen {
+    /// Whether this copy replicates to its peer (at the source) or takes frames (at the target).
+    pub running: bool,
+    /// Synchronous, at the source: every acknowledged write is at the peer. `None`: unknown.
+    pub in_sync: Option<bool>,
+    /// Asynchronous, at the source: age of the last complete point at the peer. `None`: unknown.
+    pub lag: Option<Millis>,
+    /// Last complete point that the peer has (at the source) or this copy has (at the target). `None`: never one.
+    pub point: Option<Point>,
+    /// A resynchronisation is under way, or has not reached its first consistent point.
+    pub resync: bool,
+}
+
+/// A host, about one group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct HostSeen {
+    /// Highest token applied for the group.
+    pub token: Token,
+    /// VMs of the group that run on it.
+    pub running: u32,
+    /// Whether it has the group's datastores mounted for writing, or holds a LUN of the group open.
+    pub mounted: bool,
+}
+
+/// A VM, at one site.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct VmSeen {
+    /// Highest token applied to it.
+    pub token: Token,
+    /// Where it runs; `None`: it does not.
+    pub running_on: Option<HostKey>,
+    /// Whether it is registered at this site.
+    pub registered: bool,
+}
+
+/// Why a command had no effect. Definite: nothing of it will take effect later. Anything less definite is silence (J3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Failure {
+    /// The object has taken a higher token.
+    #[error("refused: a newer command has been applied")]
+    Superseded,
+    /// The LUN is permanently lost.
+    #[error("the LUN is permanently lost")]
+    Lost,
+    /// The object could not be brought into the desired state.
+    #[error("the operation failed")]
+    Failed,
+    /// The object, or what it needs, is not known at this site.
+    #[error("the object is not known at this site")]
+    Unknown,
+}
+
+impl Op {
+    /// Whether what was seen is what this operation wants, with its token recorded (F2).
+    ///
+    /// A later step of the same turn implies this one: steps of a turn are issued in order, each after the one before
+    /// it was seen.
+    #[must_use]
+    pub fn reached(&self, seen: &Seen) -> bool {
+        let mine = self.id.token;
+        let later = |t: Token| (t.epoch, t.turn) == (mine.epoch, mine.turn) && t.step > mine.step;
+        match (self.goal, seen) {
+            (Goal::Drained, Seen::Lun(s)) => later(s.token) || s.token == mine,
+            (Goal::ReplicationStopped | Goal::Cut, Seen::Lun(s)) => {
+                later(s.token) || (s.token == mine && !s.replication.running)
+            }
+            (Goal::ReadOnly, Seen::Lun(s)) => s.token >= mine && !s.writable,
+            (Goal::RolledBack { to }, Seen::Lun(s)) => {
+                later(s.token) || (s.token == mine && (to.is_none() || s.replication.point == to))
+            }
+            (Goal::ReadWrite, Seen::Lun(s)) => s.present && (later(s.token) || (s.token == mine && s.writable)),
+            (Goal::Replicating, Seen::Lun(s)) => s.token == mine && s.replication.running,
+            (Goal::Fenced, Seen::Host(s)) => s.token >= mine && s.running == 0 && !s.mounted,
+            (Goal::Mounted, Seen::Host(s)) => s.token == mine && s.mounted,
+            (Goal::Stopped { .. }, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none(),
+            (Goal::Running { on }, Seen::Vm(s)) => s.token == mine && s.running_on == Some(on),
+            (Goal::Placeholder, Seen::Vm(s)) => s.token >= mine && s.registered && s.running_on.is_none(),
+            (
+                Goal::Drained
+                | Goal::ReplicationStopped
+                | Goal::ReadOnly
+                | Goal::Cut
+                | Goal::RolledBack { .. }
+                | Goal::ReadWrite
+                | Goal::Replicating,
+                Seen::Host(_) | Seen::Vm(_),
+            )
+            | (Goal::Fenced | Goal::Mounted, Seen::Lun(_) | Seen::Vm(_))
+            | (Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder, Seen::Lun(_) | Seen::Host(_)) => false,
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What the operator has decided beforehand: timers, recovery types, rules that choose plans.
+
+use alloc::vec::Vec;
+
+use crate::ids::{GroupIx, PlanIx, Side};
+use crate::time::Millis;
+
+/// The validated policy of a pair of sites. Both sites hold the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// How failures are looked for and grouped (G1 to G6).
+    pub grouping: Grouping,
+    /// Recovery type of each site's own groups (M3), by [`Side`].
+    pub recovery: [RecoveryType; 2],
+    /// Rules that choose a plan, first match wins; the last one matches everything (M4).
+    pub rules: Vec<Rule>,
+    /// What limits automation (M5, M6).
+    pub limits: Limits,
+    /// How long answers may take.
+    pub waits: Waits,
+}
+
+/// Polling and grouping (G1 to G4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grouping {
+    /// How the window moves.
+    pub mode: Mode,
+    /// Poll interval while nothing has failed (G1; 5 s). Zero: hosts push, the manager does not poll.
+    pub idle_poll: Millis,
+    /// Shortest poll interval (G2; 100 ms).
+    pub min_poll: Millis,
+    /// Short timer: restarted by every failure (G2; 2 s).
+    pub short: Millis,
+    /// Long timer: never extended (G4; 15 s).
+    pub long: Millis,
+}
+
+/// How a group of failures is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Mode {
+    /// The short timer restarts with each failure; the poll interval adapts (G3).
+    Sliding,
+    /// One poll per short timer; an empty one, or one after the long timer, closes the group (the patent's figure 3).
+    Fixed,
+}
+
+/// What is recovered automatically, and when (M3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum RecoveryType {
+    /// Everything that is marked moves at once.
+    Everything,
+    /// Groups with a critical VM move first; `remainder` says what becomes of the rest. Which VMs are critical, the
+    /// inventory says.
+    CriticalFirst {
+        /// What becomes of VMs that are not critical.
+        remainder: Remainder,
+    },
+    /// Nothing moves until at least this many distinct protected VMs are affected; then all of them do.
+    AtLeast {
+        /// Number of VMs, at least 1, at most what the site's inventory holds.
+        vms: u32,
+    },
+}
+
+/// When the VMs that are not critical start (M3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Remainder {
+    /// After the critical ones are recovered.
+    Subsequently,
+    /// When an operator asks for it.
+    OnRequest,
+    /// Not at all; an alert says so.
+    Never,
+}
+
+/// What kind of failure an incident is (D5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum ErrorKind {
+    /// One or more LUNs, but no whole array.
+    LunLost,
+    /// Every LUN of an array.
+    DeviceLost,
+    /// A host; the site's own HA acts.
+    HostLost,
+    /// A VIM server.
+    ManagerLost,
+    /// A whole site.
+    SiteLost,
+}
+
+/// One row of the table that chooses plans. An empty condition matches everything (M4).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// Matches these groups; `None`: any.
+    pub groups: Option<Vec<GroupIx>>,
+    /// Matches these kinds of error; `None`: any.
+    pub errors: Option<Vec<ErrorKind>>,
+    /// Matches these recovery types; `None`: any.
+    pub recovery: Option<Vec<RecoveryKind>>,
+    /// The plan that is run.
+    pub plan: PlanIx,
+}
+
+/// A [`RecoveryType`] without its numbers, for matching.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum RecoveryKind {
+    /// [`RecoveryType::Everything`].
+    Everything,
+    /// [`RecoveryType::CriticalFirst`].
+    CriticalFirst,
+    /// [`RecoveryType::AtLeast`].
+    AtLeast,
+}
+
+impl RecoveryType {
+    /// This type without its numbers.
+    #[must_use]
+    pub const fn kind(self) -> RecoveryKind {
+        match self {
+            Self::Everything => RecoveryKind::Everything,
+            Self::CriticalFirst { .. } => RecoveryKind::CriticalFirst,
+            Self::AtLeast { .. } => RecoveryKind::AtLeast,
+        }
+    }
+}
+
+/// What limits automation (M3, M5, M6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// No second automatic failover of a group within this time of its last (M5; 1 h).
+    pub cooldown: Millis,
+    /// Aborted or refused tries before an operator is needed (M5; 3).
+    pub max_tries: u8,
+    /// Pause after a refused try, by [`Side`]: the two differ, so that the sites do not refuse each other in step (M6).
+    pub backoff: [Millis; 2],
+    /// A held incident raises an alert after this time (M3).
+    pub hold_alert: Millis,
+}
+
+/// How long answers may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// A message to the peer is sent again after this time without an answer.
+    pub resend: Millis,
+    /// The peer counts as silent, and an alert says so, after this time without an answer.
+    pub peer_silent: Millis,
+    /// An operation on an array is in doubt after this time (J3).
+    pub array_op: Millis,
+    /// An operation on a host is in doubt after this time; a graceful stop has the plan's grace on top (J3).
+    pub host_op: Millis,
+    /// An unanswered observation is asked again after this time.
+    pub observe: Millis,
+    /// How many observations may fail to resolve a doubt before an alert escalates it (J3).
+    pub doubt_limit: u8,
+    /// A peer's reservation for a failover ends after this time (F1).
+    pub prepare_ttl: Millis,
+}
+
+impl Policy {
+    /// The recovery type of a site's own groups.
+    #[must_use]
+    pub fn recovery_of(&self, side: Side) -> RecoveryType {
+        match side {
+            Side::One => self.recovery[0],
+            Side::Two => self.recovery[1],
+        }
+    }
+}
