@@ -1,6 +1,6 @@
 //! Names, keys and dense indices.
 //!
-//! Outside the machine everything is known by a [`Key`]: the digest of its name, the same after a restart, a
+//! Outside the machine everything is known by a key: the digest of its name, the same after a restart, a
 //! reordering or an upgrade. Inside, tables are addressed by dense indices, which never leave memory.
 
 use core::fmt;

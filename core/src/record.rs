@@ -11,6 +11,7 @@ use crate::operation::{Point, Token};
 /// Version of the records that this build writes.
 pub const VERSION: u16 = 1;
 
+#[allow(clippy::large_enum_variant, reason = "nearly every record is a group's")]
 /// One durable record. A batch replaces the records with the same key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -274,4 +275,3 @@ pub enum VmVerdict {
     /// It is not in scope: registered, powered off.
     NotInScope,
 }
-

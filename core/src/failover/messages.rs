@@ -8,7 +8,7 @@ use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
 use crate::ids::{Epoch, GroupIx, LunKey, Turn};
 use crate::message::{Body, Left, Message, Offer, Progress, Refusal, Stage, Standing};
-use crate::record::{Give, GivePhase, Latch, Protection, ProtectPhase, Take, TakePhase, Work};
+use crate::record::{Give, GivePhase, Latch, ProtectPhase, Protection, Take, TakePhase, Work};
 
 impl GroupState {
     /// One message of the peer's about this group.
@@ -106,13 +106,7 @@ impl GroupState {
     }
 
     /// M6, P2: what speaks against taking the group, from this site's own observations.
-    fn can_take(
-        &self,
-        cx: &Cx<'_>,
-        g: GroupIx,
-        free: bool,
-        offer: &Offer,
-    ) -> Result<placement::Placement, Refusal> {
+    fn can_take(&self, cx: &Cx<'_>, g: GroupIx, free: bool, offer: &Offer) -> Result<placement::Placement, Refusal> {
         let inventory = &cx.site.inventory;
         let group = &inventory.groups[g];
         let plan = inventory.plans.by_key(offer.plan).map(|(_, plan)| plan);

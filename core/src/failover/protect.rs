@@ -5,7 +5,7 @@ use crate::event::{Alert, Event};
 use crate::ids::{Digest, Epoch, GroupIx, LunKey, Turn};
 use crate::message::{Body, Refusal, Standing};
 use crate::operation::{Failure, Goal, Target};
-use crate::record::{Latch, Protection, ProtectPhase, TakePhase, Work};
+use crate::record::{Latch, ProtectPhase, Protection, TakePhase, Work};
 
 use super::operations::Ensured;
 
@@ -114,8 +114,8 @@ impl GroupState {
             let Some(&token) = self.record.returning.get(&lun) else { continue };
             let target = Target::Lun(lun);
             let newer = self.run.ops.get(&target).is_some_and(|run| run.op.id.token > token);
-            let done = newer
-                || self.ensure(cx, g, (token.epoch, token.turn), target, Goal::ReadOnly) == Ensured::Reached;
+            let done =
+                newer || self.ensure(cx, g, (token.epoch, token.turn), target, Goal::ReadOnly) == Ensured::Reached;
             if done {
                 self.run.returned.remove(&lun);
             }

@@ -69,7 +69,9 @@ impl GroupState {
         let (epoch, turn) = at;
         let past = |state: &Self, goal: Goal| {
             let run = state.run.ops.get(&target);
-            run.is_some_and(|r| (r.op.id.token.epoch, r.op.id.token.turn) == (epoch, turn) && r.op.goal.step() > goal.step())
+            run.is_some_and(|r| {
+                (r.op.id.token.epoch, r.op.id.token.turn) == (epoch, turn) && r.op.goal.step() > goal.step()
+            })
         };
         for goal in [Goal::Drained, Goal::ReplicationStopped] {
             if !past(self, goal) && !self.ensure(cx, g, at, target, goal).ended() {

@@ -92,14 +92,16 @@ impl GroupState {
     /// Wants a state of every LUN of the group; whether all have reached it, or a later one.
     fn all(&mut self, cx: &mut Cx<'_>, g: GroupIx, goal: impl Fn(LunKey) -> Goal) -> bool {
         let at = self.now();
-        let luns: Vec<LunKey> = cx.site.inventory.groups[g].luns.iter().map(|&l| cx.site.inventory.luns[l].key).collect();
+        let luns: Vec<LunKey> =
+            cx.site.inventory.groups[g].luns.iter().map(|&l| cx.site.inventory.luns[l].key).collect();
         let mut all = true;
         for lun in luns {
             let goal = goal(lun);
             let target = Target::Lun(lun);
-            let past = self.run.ops.get(&target).is_some_and(|r| {
-                (r.op.id.token.epoch, r.op.id.token.turn) == at && r.op.id.token.step > goal.step()
-            });
+            let past =
+                self.run.ops.get(&target).is_some_and(|r| {
+                    (r.op.id.token.epoch, r.op.id.token.turn) == at && r.op.id.token.step > goal.step()
+                });
             if past {
                 continue;
             }
@@ -143,7 +145,8 @@ impl GroupState {
     /// F3: after an abort, what works is writable again, replicates again, and its VMs run again.
     fn step_put_back(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
         let at = self.now();
-        let luns: Vec<LunKey> = cx.site.inventory.groups[g].luns.iter().map(|&l| cx.site.inventory.luns[l].key).collect();
+        let luns: Vec<LunKey> =
+            cx.site.inventory.groups[g].luns.iter().map(|&l| cx.site.inventory.luns[l].key).collect();
         let mut writable = true;
         for &lun in luns.iter().filter(|&&l| !self.is_lost(l)).collect::<Vec<_>>() {
             writable &= self.ensure_or_alert(cx, g, at, Target::Lun(lun), Goal::ReadWrite);

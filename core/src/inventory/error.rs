@@ -91,7 +91,7 @@ pub enum ConfigError {
         list: &'static str,
     },
     /// A number, duration or size that must not be zero.
-    #[error("`{key}` of {by} is zero: set it to more than zero, or leave it out for the default")]
+    #[error("`{key}` of {by} is zero: set it to more than zero")]
     Zero {
         /// Whose value it is.
         by: Object,

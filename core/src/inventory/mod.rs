@@ -181,7 +181,8 @@ pub struct Vm {
     pub memory: u64,
     /// What counts as ready (F6).
     pub ready: Readiness,
-    /// Where it may run, by [`Side`]; `None`: an inventory mapping is missing (P2).
+    /// Where it may run, by [`Side`]; `None`: an inventory mapping is missing (P2), or no
+    /// group protects it.
     pub place: [Option<Place>; 2],
 }
 

@@ -34,12 +34,12 @@ impl RecoveryManager {
                 let found: Result<alloc::vec::Vec<GroupIx>, Rejected> =
                     groups.iter().map(|&key| self.protectable(site, key)).collect();
                 for g in found? {
-                    self.with(site, now, effects, g, |state, cx| state.protect(cx));
+                    self.with(site, now, effects, g, GroupState::protect);
                 }
             }
             Command::Release(key) => {
                 let g = self.open(site, key, |s| s.held().is_some())?;
-                self.with(site, now, effects, g, |state, cx| state.let_go(cx));
+                self.with(site, now, effects, g, GroupState::let_go);
             }
             Command::Cancel(key) => {
                 let g = self.open(site, key, |s| matches!(s.record.work, Work::Give(_)))?;
@@ -67,9 +67,8 @@ impl RecoveryManager {
                 });
             }
             Command::StartRemainder(key) => {
-                let waiting = |s: &GroupState| {
-                    matches!(&s.record.work, Work::Take(Take { phase: TakePhase::Waiting, .. }))
-                };
+                let waiting =
+                    |s: &GroupState| matches!(&s.record.work, Work::Take(Take { phase: TakePhase::Waiting, .. }));
                 let g = self.open(site, key, waiting)?;
                 self.with(site, now, effects, g, |state, cx| {
                     state.unlatch(cx);

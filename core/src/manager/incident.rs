@@ -4,8 +4,8 @@ use alloc::vec::Vec;
 
 use super::{RecoveryManager, queue::Class};
 use crate::choosing;
-use crate::detection::corroboration::{ArrayAnswer, Finding};
 use crate::detection::Noticed;
+use crate::detection::corroboration::{ArrayAnswer, Finding};
 use crate::detection::paths::PathAnswer;
 use crate::effect::{Effect, Effects};
 use crate::event::{Alert, Event};
@@ -289,11 +289,11 @@ impl RecoveryManager {
         };
         let released = self.queue.released(at_least);
         for &g in &released {
-            self.with(site, now, effects, g, |state, cx| state.let_go(cx));
+            self.with(site, now, effects, g, GroupState::let_go);
         }
         let next = self.queue.next();
         for &g in &next {
-            self.with(site, now, effects, g, |state, cx| state.begin_try(cx));
+            self.with(site, now, effects, g, GroupState::begin_try);
         }
         !released.is_empty() || !next.is_empty()
     }

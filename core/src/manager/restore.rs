@@ -42,8 +42,7 @@ impl RecoveryManager {
             }
         }
         let hosts = site.inventory.hosts.len();
-        let mut slots =
-            Slots { starting: alloc::vec![0; hosts], held: alloc::vec![0; hosts], ..Slots::default() };
+        let mut slots = Slots { starting: alloc::vec![0; hosts], held: alloc::vec![0; hosts], ..Slots::default() };
         let groups: Vec<GroupState> = site
             .inventory
             .groups

@@ -31,6 +31,7 @@ fn shuffled(mut d: Deployment, random: &mut Random) -> Deployment {
         random.shuffle(&mut site.folders);
         random.shuffle(&mut site.networks);
     }
+    random.shuffle(&mut d.mappings);
     random.shuffle(&mut d.luns);
     random.shuffle(&mut d.datastores);
     random.shuffle(&mut d.vms);
@@ -65,13 +66,24 @@ fn the_order_of_a_file_makes_no_difference() {
         Rule { plan: "p".into(), ..Rule::default() },
     ];
     let site = Site::new(&deployment, "birch").expect("valid");
-    let mut broken = deployment.clone();
-    vm(&mut broken, "mail").depends_on = names(&["zz", "yy", "xx"]);
-    let error = Site::new(&broken, "birch").expect_err("unknown VMs");
+    let breaks: [fn(&mut Deployment); 4] = [
+        |d| vm(d, "mail").depends_on = names(&["zz", "yy", "xx"]),
+        |d| d.plans[0].groups.extend(Plan::of("", &["zz", "yy", "xx"]).groups),
+        |d| d.mappings.extend(["zz", "yy"].map(|to| spec::Mapping { to: to.into(), ..d.mappings[0].clone() })),
+        |d| d.luns.iter_mut().for_each(|lun| lun.paths = 0),
+    ];
     let mut random = Random(7);
     for _ in 0..200 {
         assert_eq!(Site::new(&shuffled(deployment.clone(), &mut random), "birch").as_ref(), Ok(&site));
-        assert_eq!(Site::new(&shuffled(broken.clone(), &mut random), "birch").as_ref(), Err(&error));
+    }
+    for (at, edit) in breaks.into_iter().enumerate() {
+        let mut broken = deployment.clone();
+        edit(&mut broken);
+        let error = Site::new(&broken, "birch").expect_err("broken");
+        for _ in 0..50 {
+            let other = Site::new(&shuffled(broken.clone(), &mut random), "birch").expect_err("broken");
+            assert_eq!(other, error, "edit {at}");
+        }
     }
 }
 

@@ -170,6 +170,15 @@ fn i13_groups_are_closed() {
         vm(d, "mail").datastores.push("shop".into());
     };
     refused!(mix, ConfigError::MixedReplication { .. }, ["VM `mail`", "`shop-data`, which is synchronous", "`mail`"]);
+    // Without a VM it is the datastore that needs one point.
+    let mix = |d: &mut Deployment| {
+        let replica = Replica::asynchronous("birch-san", 50, Span::secs(1));
+        d.luns.push(Lun::of("late", "alder-san", 50).replicated(replica));
+        d.luns.push(Lun::of("now", "alder-san", 51).replicated(Replica::synchronous("birch-san", 51)));
+        d.datastores.push(spec::Datastore::of("empty", &["late", "now"]));
+        d.groups[1].datastores.push("empty".into());
+    };
+    refused!(mix, ConfigError::MixedReplication { .. }, ["datastore `empty`", "`now`, which is synchronous", "`late`"]);
 }
 
 #[test]

@@ -1,1 +1,3 @@
-//! 
+//! The one environment of Farshore: the real machines in an abstract world.
+
+pub mod config;

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::names::{Directory, Names};
 use crate::ids::{PoolIx, Side};
@@ -99,6 +100,9 @@ fn said<'a>(
     map: impl Fn(&'a spec::Mapping) -> &'a BTreeMap<String, String>,
 ) -> Result<[BTreeMap<&'a str, &'a str>; 2], ConfigError> {
     let mut said = [BTreeMap::new(), BTreeMap::new()];
+    // In an order of their own, so that the error does not depend on the file's.
+    let mut mappings: Vec<&spec::Mapping> = mappings.iter().collect();
+    mappings.sort_by_key(|mapping| (&mapping.from, &mapping.to, map(mapping)));
     for mapping in mappings {
         let by = || Object::new(Kind::Mapping, alloc::format!("{} → {}", mapping.from, mapping.to));
         let unknown = |kind, name: &str| ConfigError::Unknown { what: Object::new(kind, name), by: by() };

@@ -42,11 +42,12 @@ fn groups(
         return Err(ConfigError::Empty { by: by(), list: "groups" });
     }
     sorted(Kind::Group, spec.groups.iter().map(|group| &*group.group), &by)?;
+    let mut listed: Vec<&spec::PlanGroup> = spec.groups.iter().collect();
+    listed.sort_by_key(|listed| &listed.group);
     let mut groups = Vec::new();
-    for spec::PlanGroup { group, priority } in &spec.groups {
+    for spec::PlanGroup { group, priority } in listed {
         groups.push((names.groups.resolve(group, &by)?, *priority));
     }
-    groups.sort_unstable();
     Values(by()).not_zero(groups.iter().map(|&(_, priority)| ("priority", priority)))?;
     groups.sort_by_key(|&(group, priority)| (priority, group));
     Ok(groups)

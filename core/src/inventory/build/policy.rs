@@ -124,10 +124,13 @@ fn rules(specs: &[spec::Rule], inventory: &Inventory) -> Result<Vec<Rule>, Confi
 fn rule(number: usize, spec: &spec::Rule, inventory: &Inventory) -> Result<Rule, ConfigError> {
     let by = || Object::new(Kind::Rule, number.to_string());
     let unknown = |kind, name: &str| ConfigError::Unknown { what: Object::new(kind, name), by: by() };
-    let plan = inventory.plans.find(PlanKey::of(&spec.plan)).ok_or_else(|| unknown(Kind::Plan, &spec.plan))?;
+    // The name is compared as well: another name may have the same key.
+    let plan = inventory.plans.by_key(PlanKey::of(&spec.plan)).filter(|(_, plan)| plan.name == spec.plan);
+    let (plan, _) = plan.ok_or_else(|| unknown(Kind::Plan, &spec.plan))?;
     let mut groups = Vec::new();
     for name in names::sorted(Kind::Group, spec.groups.iter().map(|name| &**name), by)? {
-        groups.push(inventory.groups.find(GroupKey::of(name)).ok_or_else(|| unknown(Kind::Group, name))?);
+        let group = inventory.groups.by_key(GroupKey::of(name)).filter(|(_, group)| group.name == name);
+        groups.push(group.ok_or_else(|| unknown(Kind::Group, name))?.0);
     }
     Ok(Rule { groups: any(groups), errors: any(spec.errors.clone()), recovery: any(spec.recovery.clone()), plan })
 }
