@@ -1,0 +1,209 @@
+//! What may happen in a world, and how often: a named value, so that a run can be named, repeated and pinned.
+
+use farshore_core::ids::{ArrayIx, HostIx, LunIx, Side, VmIx};
+use farshore_core::input::Command;
+use farshore_core::spec::Deployment;
+
+use crate::reports::Says;
+
+/// Something that breaks, or comes back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// A site's copy of a LUN is permanently lost.
+    LoseLun(Side, LunIx),
+    /// It is back, as it was, read-only (D4).
+    ReturnLun(Side, LunIx),
+    /// An array is lost: all its LUNs, and its management.
+    LoseArray(ArrayIx),
+    /// An array's management does not answer.
+    SilenceArray(ArrayIx),
+    /// It answers again.
+    WakeArray(ArrayIx),
+    /// A path (`None`: every path) from a host to a LUN says this, whatever is true.
+    Path(HostIx, LunIx, Option<u8>, Says),
+    /// A host hangs: it answers nothing, and its VMs run on.
+    HangHost(HostIx),
+    /// It answers again.
+    WakeHost(HostIx),
+    /// A host is lost, with the VMs that run on it.
+    LoseHost(HostIx),
+    /// It is back, empty.
+    ReturnHost(HostIx),
+    /// The guest of a VM that starts at a site never becomes ready.
+    HangGuest(Side, VmIx),
+    /// A wire is cut. What is in flight on it stays there.
+    Cut(Wire),
+    /// It is whole again.
+    Mend(Wire),
+}
+
+/// One direction of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Wire {
+    /// From this site's manager to the peer's.
+    Peer(Side),
+    /// From this site's arrays to the peer's.
+    Frames(Side),
+    /// From this site's manager to its own hosts and arrays.
+    Orders(Side),
+    /// Back.
+    Answers(Side),
+}
+
+impl Wire {
+    /// Every wire.
+    pub const ALL: [Self; 8] = [
+        Self::Peer(Side::One),
+        Self::Peer(Side::Two),
+        Self::Frames(Side::One),
+        Self::Frames(Side::Two),
+        Self::Orders(Side::One),
+        Self::Orders(Side::Two),
+        Self::Answers(Side::One),
+        Self::Answers(Side::Two),
+    ];
+
+    /// Position in [`Wire::ALL`].
+    #[must_use]
+    pub const fn at(self) -> usize {
+        match self {
+            Self::Peer(side) => side.at(),
+            Self::Frames(side) => 2 + side.at(),
+            Self::Orders(side) => 4 + side.at(),
+            Self::Answers(side) => 6 + side.at(),
+        }
+    }
+}
+
+/// What a nuisance costs. Each kind may happen so many times; see [`Budgets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Budget {
+    /// A message is delivered twice.
+    Doubled,
+    /// A message is lost.
+    Dropped,
+    /// A message, a command, an observation or an answer is late: anything may happen before it.
+    Late,
+    /// Time passes although something could happen first.
+    Slow,
+    /// A command is done and its answer is lost.
+    Mute,
+    /// A command is done, and once more later.
+    Twice,
+    /// A command is never done.
+    Lost,
+    /// A command fails, and says so.
+    Fails,
+    /// An observation comes to nothing.
+    Unseen,
+    /// A manager crashes.
+    Crash,
+    /// A save fails (J7).
+    SaveFails,
+    /// A host repeats a report (G6).
+    Repeat,
+    /// A guest writes.
+    Write,
+    /// An asynchronous replication begins a cycle.
+    Cycle,
+}
+
+impl Budget {
+    /// Every kind.
+    pub const ALL: [Self; 14] = [
+        Self::Doubled,
+        Self::Dropped,
+        Self::Late,
+        Self::Slow,
+        Self::Mute,
+        Self::Twice,
+        Self::Lost,
+        Self::Fails,
+        Self::Unseen,
+        Self::Crash,
+        Self::SaveFails,
+        Self::Repeat,
+        Self::Write,
+        Self::Cycle,
+    ];
+
+    /// Its name in traces.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Doubled => "doubled",
+            Self::Dropped => "dropped",
+            Self::Late => "late",
+            Self::Slow => "slow",
+            Self::Mute => "mute",
+            Self::Twice => "twice",
+            Self::Lost => "lost",
+            Self::Fails => "fails",
+            Self::Unseen => "unseen",
+            Self::Crash => "crash",
+            Self::SaveFails => "save-fails",
+            Self::Repeat => "repeat",
+            Self::Write => "write",
+            Self::Cycle => "cycle",
+        }
+    }
+}
+
+/// How often each nuisance may still happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Budgets([u8; Budget::ALL.len()]);
+
+impl Budgets {
+    /// None of anything.
+    pub const NONE: Self = Self([0; Budget::ALL.len()]);
+
+    /// These, and none of anything else.
+    #[must_use]
+    pub fn of(list: &[(Budget, u8)]) -> Self {
+        let mut budgets = Self::NONE;
+        list.iter().for_each(|&(kind, times)| budgets.0[kind as usize] = times);
+        budgets
+    }
+
+    /// How often this may still happen.
+    #[must_use]
+    pub const fn left(&self, kind: Budget) -> u8 {
+        self.0[kind as usize]
+    }
+
+    /// It has happened.
+    pub const fn spend(&mut self, kind: Budget) {
+        self.0[kind as usize] = self.0[kind as usize].saturating_sub(1);
+    }
+}
+
+/// A command that an operator may give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// At this site.
+    pub side: Side,
+    /// The command.
+    pub command: Command,
+    /// At most so often.
+    pub times: u8,
+}
+
+/// A world to explore: who is there, what may go wrong, and how often.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// Its name, in traces and tables.
+    pub name: String,
+    /// What it is for.
+    pub prose: String,
+    /// Name of the deployment, in traces.
+    pub deployment_name: String,
+    /// Who is there.
+    pub deployment: Deployment,
+    /// How often nuisances may happen.
+    pub budgets: Budgets,
+    /// Faults that may happen, and how often each.
+    pub faults: Vec<(Fault, u8)>,
+    /// Commands that an operator may give.
+    pub orders: Vec<Order>,
+}
