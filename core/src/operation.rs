@@ -93,7 +93,7 @@ pub enum Goal {
         /// How long the guest may take to shut down; `None`: power off at once.
         grace: Option<Millis>,
     },
-    /// VM: runs on this host, at this site (F6).
+    /// VM: runs at this site (F6). One that runs nowhere here is started on this host; one that runs is left where it is.
     Running {
         /// The host.
         on: HostKey,
@@ -267,7 +267,7 @@ impl Op {
             (Goal::Fenced, Seen::Host(s)) => s.token >= mine && s.running == 0 && !s.mounted,
             (Goal::Mounted, Seen::Host(s)) => s.token == mine && s.mounted,
             (Goal::Stopped { .. }, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none(),
-            (Goal::Running { on }, Seen::Vm(s)) => s.token == mine && s.running_on == Some(on),
+            (Goal::Running { .. }, Seen::Vm(s)) => s.token == mine && s.running_on.is_some(),
             (Goal::Placeholder, Seen::Vm(s)) => s.token >= mine && s.registered && s.running_on.is_none(),
             (
                 Goal::Drained

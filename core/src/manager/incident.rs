@@ -317,7 +317,11 @@ pub(super) fn class(site: &Site, state: &GroupState, g: GroupIx) -> Class {
     let priority = listed.map_or(u8::MAX, |&(_, priority)| priority);
     let critical = matches!(give.offer.scope, Scope::Critical(_)) || critical(site, g) == Critical::All;
     let over = matches!(state.run.progress, Some(Progress::Recovered | Progress::Stopped));
+    // What has not been compared with the peer since a restart does not move, and holds up those behind it (J5).
+    let verified = state.run.verified;
     match give.phase {
+        GivePhase::Queued if !verified => Class::Running(plan, priority, critical),
+        GivePhase::Held(_) if !verified => Class::Free,
         GivePhase::Held(hold) if state.record.latch.is_none() => Class::Held(hold),
         GivePhase::Queued => Class::Queued(plan, priority, critical),
         GivePhase::Held(_) => Class::Free,
