@@ -1,4 +1,7 @@
 //! Grouping failures that belong together (G1 to G6): adaptive polling, a sliding window, or the patent's fixed one.
+//!
+//! Nothing here waits for an answer. Whether a poll was empty is told by what has come when the next one is due, so a
+//! lost answer stalls neither the polls nor the window.
 
 use alloc::collections::BTreeMap;
 
@@ -9,14 +12,15 @@ use crate::policy::{Grouping as Policy, Mode};
 use crate::time::{Instant, Millis};
 
 /// The poll schedule, and the open group if there is one.
+///
+/// Volatile: a restart loses it, and hosts report again what was not acknowledged (G6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Grouping {
-    /// The next poll; `None` where hosts only push.
+    /// The next poll; `None` where hosts only push, and in a fixed window, where the short timer polls.
     poll: Option<Instant>,
-    interval: Millis,
-    /// A failure was found since the last poll.
-    found: bool,
     window: Option<Window>,
+    /// A group that was over when a failure came that opened the next one, until [`Grouping::due`] hands it out.
+    over: Option<Window>,
 }
 
 /// An open group of failures: a set keyed by LUN, so a flood of messages is bounded by the inventory (G5).
@@ -25,9 +29,13 @@ pub struct Window {
     cases: BTreeMap<LunIx, Case>,
     short: Instant,
     long: Instant,
+    /// Poll interval of a sliding window (G3).
+    interval: Millis,
+    /// A failure has joined since the last poll: it was not empty.
+    found: bool,
 }
 
-/// Why grouping wants to be woken.
+/// Why grouping wants to be woken. In the order in which they fire at one time: a group that is over is not polled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum GroupTimer {
     /// The long timer: never extended (G4).
@@ -50,6 +58,30 @@ pub enum Due {
 }
 
 impl Window {
+    /// G2: the first failure opens the group and starts both timers.
+    fn open(policy: &Policy, now: Instant, lun: LunIx, case: Case) -> Self {
+        Self {
+            cases: BTreeMap::from([(lun, case)]),
+            short: now + policy.short,
+            long: now + policy.long,
+            interval: policy.min_poll,
+            found: true,
+        }
+    }
+
+    /// G4: either timer has fired. In `fixed` mode the short one fires for good only after an empty poll (G3).
+    fn is_over(&self, policy: &Policy, now: Instant) -> bool {
+        let empty = match policy.mode {
+            Mode::Sliding => true,
+            Mode::Fixed => !self.found,
+        };
+        self.long <= now || (self.short <= now && empty)
+    }
+
+    fn deadline(&self) -> (Instant, GroupTimer) {
+        (self.long, GroupTimer::Long).min((self.short, GroupTimer::Short))
+    }
+
     /// What is concluded about each LUN of the group, in order (D3).
     pub fn findings(&self) -> impl Iterator<Item = (LunIx, Finding)> + '_ {
         self.cases.iter().map(|(&lun, case)| (lun, case.finding()))
@@ -57,11 +89,10 @@ impl Window {
 }
 
 impl Grouping {
-    /// Nothing has failed.
+    /// Nothing has failed (G1).
     #[must_use]
     pub fn new(policy: &Policy, now: Instant) -> Self {
-        let poll = (policy.idle_poll > Millis::ZERO).then(|| now + policy.idle_poll);
-        Self { poll, interval: policy.idle_poll, found: false, window: None }
+        Self { poll: polled(policy, now + policy.idle_poll), window: None, over: None }
     }
 
     /// Whether a group is open.
@@ -70,42 +101,65 @@ impl Grouping {
         self.window.is_some()
     }
 
+    /// LUNs of the open group whose verdict still hangs on the word of one host or none (D3). Answers get lost, and a
+    /// unit attention is none (D1): worth probing again with every poll.
+    pub fn undecided(&self) -> impl Iterator<Item = LunIx> + '_ {
+        let cases = self.window.iter().flat_map(|w| &w.cases);
+        cases.filter(|(_, case)| case.is_open()).map(|(&lun, _)| lun)
+    }
+
     /// A host sees a LUN as lost. Whether that is new to the open group: then the LUN is to be probed, with this number.
+    ///
+    /// G4: one that comes when the group is over, before [`Grouping::due`] has said so, opens the next group. G5: one
+    /// that a group holds already is evidence and no further failure.
     pub fn failure(&mut self, policy: &Policy, now: Instant, lun: LunIx, host: HostIx, probe: ProbeId) -> bool {
-        let Some(window) = &mut self.window else {
-            // G2: the first failure opens the group.
-            let cases = BTreeMap::from([(lun, Case::new(host, probe))]);
-            self.window = Some(Window { cases, short: now + policy.short, long: now + policy.long });
-            self.interval = policy.min_poll;
-            self.found = true;
-            self.poll = (policy.idle_poll > Millis::ZERO).then(|| now + self.pause(policy));
-            return true;
-        };
-        if let Some(case) = window.cases.get_mut(&lun) {
+        if let Some(case) = self.case(lun) {
             case.lost_at(host);
             return false;
         }
-        // G3: a further failure joins, restarts the short timer and halves the interval.
-        window.cases.insert(lun, Case::new(host, probe));
-        self.found = true;
-        if policy.mode == Mode::Sliding {
-            window.short = now + policy.short;
-            self.interval = Millis(self.interval.0 / 2).max(policy.min_poll);
-            self.poll = self.poll.map(|at| at.min(now + self.interval));
+        let case = Case::new(host, probe);
+        if self.over.is_none() {
+            self.over = self.window.take_if(|w| w.is_over(policy, now));
+        }
+        match &mut self.window {
+            None => {
+                self.window = Some(Window::open(policy, now, lun, case));
+                self.poll = match policy.mode {
+                    Mode::Sliding => polled(policy, now + policy.min_poll),
+                    Mode::Fixed => None,
+                };
+            }
+            Some(window) => {
+                window.cases.insert(lun, case);
+                window.found = true;
+                // G3: a further failure restarts the short timer and halves the interval.
+                if policy.mode == Mode::Sliding {
+                    window.short = now + policy.short;
+                    window.interval = Millis(window.interval.0 / 2).max(policy.min_poll);
+                    self.poll = self.poll.map(|at| at.min(now + window.interval));
+                }
+            }
         }
         true
     }
 
     /// A path answered well, to this probe.
     pub fn healthy(&mut self, lun: LunIx, probe: Option<ProbeId>) {
-        if let Some(case) = self.window.as_mut().and_then(|w| w.cases.get_mut(&lun)) {
+        if let Some(case) = self.case(lun) {
             case.healthy(probe);
+        }
+    }
+
+    /// A host that saw a LUN as lost does not any more: it takes its own word back (D3).
+    pub fn withdrawn(&mut self, lun: LunIx, host: HostIx) {
+        if let Some(case) = self.case(lun) {
+            case.withdrawn(host);
         }
     }
 
     /// An array's management has answered.
     pub fn array(&mut self, lun: LunIx, answer: ArrayAnswer) {
-        if let Some(case) = self.window.as_mut().and_then(|w| w.cases.get_mut(&lun)) {
+        if let Some(case) = self.case(lun) {
             case.array(answer);
         }
     }
@@ -113,56 +167,42 @@ impl Grouping {
     /// The nearest deadline and why.
     #[must_use]
     pub fn next_deadline(&self) -> Option<(Instant, GroupTimer)> {
-        let window = self.window.as_ref();
-        let long = window.map(|w| (w.long, GroupTimer::Long));
-        let short = window.map(|w| (w.short, GroupTimer::Short));
+        let over = self.over.as_ref().map(Window::deadline);
+        let window = self.window.as_ref().map(Window::deadline);
         let poll = self.poll.map(|at| (at, GroupTimer::Poll));
-        [long, short, poll].into_iter().flatten().min()
+        [over, window, poll].into_iter().flatten().min()
     }
 
-    /// Takes what is due now; to be called until nothing is.
+    /// Takes what is due now; to be called until nothing is. A group that is over closes before anything is polled.
     pub fn due(&mut self, policy: &Policy, now: Instant) -> Due {
-        match (self.next_deadline(), policy.mode) {
-            (Some((at, _)), _) if at > now => Due::Nothing,
-            (None, _) => Due::Nothing,
-            (Some((_, GroupTimer::Poll)), _) => self.poll_due(policy, now),
-            // G4: the group closes when either timer fires.
-            (Some((_, GroupTimer::Short | GroupTimer::Long)), Mode::Sliding)
-            | (Some((_, GroupTimer::Long)), Mode::Fixed) => self.close(policy, now),
-            // The patent's figure 3: one poll per short timer; an empty one closes the group.
-            (Some((_, GroupTimer::Short)), Mode::Fixed) => match &mut self.window {
-                Some(window) if core::mem::take(&mut self.found) => {
-                    window.short = now + policy.short;
-                    if policy.idle_poll > Millis::ZERO { Due::Poll } else { self.due(policy, now) }
+        if let Some(over) = self.over.take() {
+            return Due::Closed(over);
+        }
+        if let Some(closed) = self.window.take_if(|w| w.is_over(policy, now)) {
+            *self = Self::new(policy, now);
+            return Due::Closed(closed);
+        }
+        match (&mut self.window, policy.mode) {
+            // G3, the patent's figure 3: one poll per short timer. It is not over, so the last one was not empty.
+            (Some(window), Mode::Fixed) if window.short <= now => {
+                window.found = false;
+                window.short = now + policy.short;
+                if policy.idle_poll > Millis::ZERO { Due::Poll } else { Due::Nothing }
+            }
+            (Some(window), Mode::Sliding) if self.poll.is_some_and(|at| at <= now) => {
+                if !core::mem::take(&mut window.found) {
+                    // G3: an empty poll doubles the interval.
+                    let longest = Millis(policy.short.0 / 2).max(policy.min_poll);
+                    window.interval = (window.interval * 2).min(longest);
                 }
-                Some(_) | None => self.close(policy, now),
-            },
-        }
-    }
-
-    fn close(&mut self, policy: &Policy, now: Instant) -> Due {
-        let closed = self.window.take();
-        *self = Self::new(policy, now);
-        closed.map_or(Due::Nothing, Due::Closed)
-    }
-
-    /// G1, G3: the next poll. Whether the last one was empty is told by what has come since: an answer that is lost
-    /// stalls nothing.
-    fn poll_due(&mut self, policy: &Policy, now: Instant) -> Due {
-        if self.window.is_some() && policy.mode == Mode::Sliding && !core::mem::take(&mut self.found) {
-            let longest = Millis(policy.short.0 / 2).max(policy.min_poll);
-            self.interval = (self.interval * 2).min(longest);
-        }
-        self.poll = Some(now + self.pause(policy));
-        Due::Poll
-    }
-
-    /// How long until the next poll. In `fixed` mode the short timer polls while a group is open.
-    fn pause(&self, policy: &Policy) -> Millis {
-        match (&self.window, policy.mode) {
-            (None, _) => policy.idle_poll,
-            (Some(_), Mode::Sliding) => self.interval,
-            (Some(_), Mode::Fixed) => policy.long + policy.short,
+                self.poll = Some(now + window.interval);
+                Due::Poll
+            }
+            (None, Mode::Sliding | Mode::Fixed) if self.poll.is_some_and(|at| at <= now) => {
+                self.poll = polled(policy, now + policy.idle_poll);
+                Due::Poll
+            }
+            (Some(_) | None, Mode::Sliding | Mode::Fixed) => Due::Nothing,
         }
     }
 
@@ -170,9 +210,20 @@ impl Grouping {
     pub fn shift(&mut self, by: Millis) {
         let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
         self.poll.iter_mut().for_each(back);
-        if let Some(window) = &mut self.window {
+        for window in self.window.iter_mut().chain(&mut self.over) {
             back(&mut window.short);
             back(&mut window.long);
         }
     }
+
+    /// The case of a LUN. It is in one group at most (G4), which may be over and not yet handed out.
+    fn case(&mut self, lun: LunIx) -> Option<&mut Case> {
+        let over = self.over.as_mut().and_then(|w| w.cases.get_mut(&lun));
+        over.or_else(|| self.window.as_mut().and_then(|w| w.cases.get_mut(&lun)))
+    }
+}
+
+/// The time of the next poll, where the manager polls at all (G1).
+fn polled(policy: &Policy, at: Instant) -> Option<Instant> {
+    (policy.idle_poll > Millis::ZERO).then_some(at)
 }

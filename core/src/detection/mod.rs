@@ -12,7 +12,8 @@ use crate::inventory::Site;
 use paths::{HostView, PathAnswer, Said};
 use sense::{Meaning, SenseError};
 
-/// What every path last said, for LUNs at hosts where not all is well. Lost in a restart: hosts repeat (G6).
+/// What every path last said, for LUNs at hosts where some path is not well: nothing is kept of the others. Lost in a
+/// restart: hosts repeat (G6).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Detector {
     ailing: BTreeMap<(LunIx, HostIx), Vec<Said>>,
@@ -41,9 +42,10 @@ pub enum Noticed {
 }
 
 impl Detector {
-    /// Takes one path's answer.
+    /// Takes one path's answer (D1, D2). What cannot be read, and what is no answer, leaves what the path last said.
     pub fn report(&mut self, site: &Site, host: HostIx, lun: LunIx, path: u8, answer: &PathAnswer) -> Noticed {
         let end = site.inventory.luns[lun].ends[site.here.at()].as_ref();
+        // D3: who is not configured to mount the LUN, or has no such path, gives no evidence.
         let Some(end) = end.filter(|e| e.hosts.contains(&host) && path < e.paths) else { return Noticed::Stranger };
         let said = match answer {
             PathAnswer::Healthy => Said::Healthy,
@@ -65,8 +67,10 @@ impl Detector {
             return Noticed::Healthy { was_lost: false };
         }
         let known = self.ailing.entry((lun, host)).or_insert_with(|| alloc::vec![Said::Nothing; paths]);
-        known[path] = said;
-        if known.iter().all(|s| *s == Said::Healthy) {
+        if let Some(last) = known.get_mut(path) {
+            *last = said;
+        }
+        if known.iter().all(|s| matches!(s, Said::Healthy | Said::Nothing)) {
             self.ailing.remove(&(lun, host));
         }
         match (before, self.view(lun, host)) {

@@ -38,7 +38,8 @@ pub enum HostView {
     Unknown,
 }
 
-/// D2: permanent loss is what every path says; mixed answers, or silence on all, are all-paths-down.
+/// D2: permanent loss is what every path says; mixed answers, or silence on all, are all-paths-down. A path that
+/// answers well ends either. A path that has said nothing yet leaves it open: no evidence, and none that is made up.
 pub(crate) fn view(paths: &[Said]) -> HostView {
     let any = |said| paths.contains(&said);
     match (any(Said::Healthy), any(Said::Nothing), any(Said::Lost), any(Said::Down)) {

@@ -26,7 +26,13 @@ pub enum SenseError {
         /// Bytes needed for this format.
         needed: usize,
     },
-    /// The first byte names no format that is known.
+    /// Fixed format whose own length, byte 7, ends before the sense code at bytes 12 and 13.
+    #[error("sense data hold no sense code: byte 7 counts {additional} more bytes, at least 6 are needed")]
+    NoCode {
+        /// The additional sense length.
+        additional: u8,
+    },
+    /// The first byte names no format that is known, or a vendor's own (7Fh).
     #[error("response code {0:#04x} is not sense data (70h to 73h)")]
     Format(u8),
 }
@@ -52,7 +58,11 @@ pub const DEVICE_LOSS: [(u8, u8, u8); 4] = [
 
 const UNIT_ATTENTION: u8 = 0x6;
 
-/// Reads sense data in fixed (70h, 71h) or descriptor (72h, 73h) format.
+/// Reads sense data in fixed (70h, 71h) or descriptor (72h, 73h) format (D1).
+///
+/// A transfer may be cut short anywhere: what was transferred is valid, and only the bytes that are read must be there.
+/// Nothing is made up for bytes that are not. Bit 7 of the first byte (VALID, or reserved) and whatever follows the
+/// codes, a vendor's bytes and descriptors too, change nothing.
 ///
 /// # Errors
 /// Bytes that are too few, or in no known format.
@@ -67,17 +77,19 @@ pub fn parse(bytes: &[u8]) -> Result<Sense, SenseError> {
             [_, _, key, _, _, _, _, more, _, _, _, _, asc, ascq, ..] if more >= 6 => {
                 Ok(Sense { key: key & 0xf, asc, ascq, deferred })
             }
+            [_, _, _, _, _, _, _, additional, _, _, _, _, _, _, ..] => Err(SenseError::NoCode { additional }),
             _ => Err(truncated(14)),
         },
         0x72 | 0x73 => match *bytes {
-            [_, key, asc, ascq, _, _, _, _, ..] => Ok(Sense { key: key & 0xf, asc, ascq, deferred }),
-            _ => Err(truncated(8)),
+            [_, key, asc, ascq, ..] => Ok(Sense { key: key & 0xf, asc, ascq, deferred }),
+            _ => Err(truncated(4)),
         },
         _ => Err(SenseError::Format(first)),
     }
 }
 
-/// What sense data mean. A unit attention, and anything about an earlier command, is no answer.
+/// What sense data mean: the table of D1. A unit attention is no answer. Nor is a deferred error (71h, 73h), which tells
+/// of an earlier command than the one that was sent to find out: permanent loss shows again in the answer to the next.
 #[must_use]
 pub fn classify(sense: Sense) -> Meaning {
     if sense.deferred || sense.key == UNIT_ATTENTION {

@@ -86,13 +86,15 @@ pub struct Paths {
     pub says: Box<[Says]>,
     /// How the report stands.
     pub report: Report,
+    /// At some time every path was made to say permanent loss.
+    pub claimed: bool,
 }
 
 impl Paths {
     /// So many healthy paths.
     #[must_use]
     pub fn healthy(paths: u8) -> Self {
-        Self { says: vec![Says::Truth; usize::from(paths)].into(), report: Report::Quiet }
+        Self { says: vec![Says::Truth; usize::from(paths)].into(), report: Report::Quiet, claimed: false }
     }
 
     /// Whether something is amiss on them.

@@ -1,0 +1,169 @@
+//! `farshore-model`: explores scopes and prints what was seen.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use farshore_model::mutants::{MUTANTS, without};
+use farshore_model::pins::PINS;
+use farshore_model::search::{Failed, exhaust};
+use farshore_model::shortest::{Shortest, explore};
+use farshore_model::{Checked, load};
+use farshore_world::{SOMETIMES, trace};
+
+/// Explores the real machines in the world, exhaustively.
+#[derive(Parser)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    /// Every pinned scope, every milestone, every guard mutant: what CI runs.
+    Ci,
+    /// One scope, or all: how many states, and what is wrong if something is.
+    Run {
+        /// Names of scopes; none: all that are pinned.
+        scopes: Vec<String>,
+    },
+    /// Every guard mutant: which property breaks without it, and the shortest way there.
+    Mutants {
+        /// Prints the way as a golden script.
+        #[arg(long)]
+        script: bool,
+    },
+    /// The second explorer on one scope: agrees on the number of states, or prints the shortest way to a defect.
+    Shortest {
+        /// Name of the scope.
+        scope: String,
+    },
+    /// stateright's explorer in a browser, on loopback.
+    Explore {
+        /// Name of the scope.
+        scope: String,
+        /// Port.
+        #[arg(long, default_value_t = 3000)]
+        port: u16,
+    },
+}
+
+fn main() -> ExitCode {
+    // A panic of the core is caught by the world and reported as a property; its message is there.
+    std::panic::set_hook(Box::new(|_| {}));
+    match run(Args::parse().what) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("farshore-model: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(what: What) -> Result<()> {
+    match what {
+        What::Ci => {
+            scopes(&[])?;
+            cross_check()?;
+            mutants(false)
+        }
+        What::Run { scopes: names } => scopes(&names),
+        What::Mutants { script } => mutants(script),
+        What::Shortest { scope } => shortest(&scope),
+        What::Explore { scope, port } => {
+            let checked = load(&scope)?;
+            eprintln!("exploring {scope} at http://127.0.0.1:{port}");
+            let builder = stateright::Model::checker(checked);
+            builder.serve(("127.0.0.1", port));
+            Ok(())
+        }
+    }
+}
+
+/// Exhausts scopes and compares them with their pins.
+fn scopes(names: &[String]) -> Result<()> {
+    println!("{:<24} {:>12} {:>7} {:>9}  result", "scope", "states", "depth", "seconds");
+    let mut met = vec![false; SOMETIMES.len()];
+    let mut wrong = Vec::new();
+    let all: Vec<String> = PINS.iter().map(|p| p.scope.into()).collect();
+    for name in if names.is_empty() { &all } else { names } {
+        let checked = load(name)?;
+        let pin = PINS.iter().find(|p| p.scope == name);
+        match exhaust(checked, name) {
+            Ok(found) => {
+                let result = match pin {
+                    None => "not pinned".into(),
+                    Some(pin) if pin.states == found.states => "as pinned".into(),
+                    Some(pin) => {
+                        wrong.push(format!("{name} has {} states, {} are pinned", found.states, pin.states));
+                        format!("{} are pinned", pin.states)
+                    }
+                };
+                let seconds = found.took.as_secs_f64();
+                println!("{name:<24} {:>12} {:>7} {seconds:>9.1}  {result}", found.states, found.depth);
+                met.iter_mut().zip(found.met).for_each(|(m, now)| *m |= now);
+            }
+            Err(Failed::CutShort) => bail!("{name}: the search ended before everything was seen: it shows nothing"),
+            Err(Failed::Violated(property, way)) => {
+                println!("{}", trace::print(&load(name)?, &way));
+                bail!("{name}: {property} does not hold; the way there is above, `shortest {name}` finds a shorter one")
+            }
+        }
+    }
+    if names.is_empty() {
+        let unmet = SOMETIMES.iter().zip(&met).filter(|(_, met)| !**met).map(|(m, _)| m.name);
+        wrong.extend(unmet.map(|name| format!("no scope ever meets the milestone \"{name}\"")));
+    }
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+/// The second explorer agrees on the smallest scope.
+fn cross_check() -> Result<()> {
+    let smallest = PINS.iter().min_by_key(|p| p.states).context("no scope is pinned")?;
+    match explore(&load(smallest.scope)?) {
+        Shortest::Sound(states) if states == smallest.states => {
+            println!("the second explorer agrees on {}: {states} states", smallest.scope);
+            Ok(())
+        }
+        Shortest::Sound(states) => {
+            bail!("the second explorer finds {states} states in {}, {} are pinned", smallest.scope, smallest.states)
+        }
+        Shortest::Defect { violation, .. } => bail!("the second explorer finds a defect: {violation}"),
+    }
+}
+
+fn mutants(script: bool) -> Result<()> {
+    println!("\n{:<12} {:<20} {:>6} {:>10}  breaks", "without", "scope", "steps", "states");
+    let mut unnoticed = Vec::new();
+    for mutant in MUTANTS {
+        let checked = load(mutant.scope)?;
+        let guard = format!("{:?}", mutant.guard);
+        match without(mutant.guard, &checked) {
+            Shortest::Sound(states) => {
+                println!("{guard:<12} {:<20} {:>6} {states:>10}  nothing", mutant.scope, "-");
+                unnoticed.push(guard);
+            }
+            Shortest::Defect { violation, way, states } => {
+                println!("{guard:<12} {:<20} {:>6} {states:>10}  {violation}", mutant.scope, way.len());
+                if script {
+                    println!("{}", trace::print(&checked, &way));
+                }
+            }
+        }
+    }
+    if unnoticed.is_empty() { Ok(()) } else { bail!("nothing notices that these are gone: {}", unnoticed.join(", ")) }
+}
+
+fn shortest(name: &str) -> Result<()> {
+    let checked = load(name)?;
+    match explore(&checked) {
+        Shortest::Sound(states) => {
+            println!("{name}: {states} states, nothing is wrong");
+            Ok(())
+        }
+        Shortest::Defect { violation, way, states } => {
+            println!("{}", trace::print(&checked, &way));
+            bail!("{name}: {violation}, after {} steps, {states} states seen", way.len())
+        }
+    }
+}

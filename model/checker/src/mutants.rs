@@ -1,0 +1,34 @@
+//! Guard mutants: a rule that keeps a property is switched off, and the model must notice.
+
+use farshore_core::guard::{self, Guard};
+
+use crate::Checked;
+use crate::shortest::{Shortest, explore};
+
+/// A guard, the scope that shows what it is for, and the properties of which one breaks first without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutant {
+    /// The guard.
+    pub guard: Guard,
+    /// The scope.
+    pub scope: &'static str,
+}
+
+/// Every guard.
+pub const MUTANTS: &[Mutant] = &[
+    Mutant { guard: Guard::F1Turn, scope: "mutants" },
+    Mutant { guard: Guard::F2Evidence, scope: "mutants" },
+    Mutant { guard: Guard::F3Order, scope: "mutants" },
+    Mutant { guard: Guard::J1, scope: "mutants" },
+    Mutant { guard: Guard::J2Turn, scope: "mutants" },
+    Mutant { guard: Guard::J3, scope: "mutants" },
+];
+
+/// Explores a scope without a guard. Guards are the whole process's: one mutant at a time.
+#[must_use]
+pub fn without(guard: Guard, checked: &Checked) -> Shortest {
+    guard::remove(Some(guard));
+    let found = explore(checked);
+    guard::remove(None);
+    found
+}

@@ -1,0 +1,81 @@
+//! A second explorer, breadth first and our own: it agrees with stateright's on how many states there are, and finds the
+//! shortest way to a defect.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use farshore_world::properties::Violation;
+use farshore_world::{Action, World};
+
+use crate::Checked;
+
+/// What the second explorer found.
+#[derive(Debug)]
+pub enum Shortest {
+    /// Everything was seen, and nothing is wrong: so many unique states.
+    Sound(usize),
+    /// The shortest way to a defect, and how many states were seen before it.
+    Defect {
+        /// What is wrong.
+        violation: Violation,
+        /// The way there.
+        way: Vec<Action>,
+        /// Unique states seen.
+        states: usize,
+    },
+}
+
+/// The number of a state in order of discovery, its predecessor, and the action from there.
+struct Seen {
+    from: u32,
+    by: Option<Action>,
+}
+
+/// Explores breadth first.
+#[must_use]
+pub fn explore(checked: &Checked) -> Shortest {
+    let hasher = BuildHasherDefault::<DefaultHasher>::default();
+    let mut numbers: HashMap<u64, u32> = HashMap::new();
+    let mut seen = vec![Seen { from: 0, by: None }];
+    numbers.insert(hasher.hash_one(&checked.start), 0);
+    let mut level: Vec<(u32, World)> = vec![(0, checked.start.clone())];
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for (number, world) in level {
+            if let Some(violation) = defect(checked, &world) {
+                return Shortest::Defect { violation, way: way(&seen, number), states: seen.len() };
+            }
+            for action in world.enabled(&checked.setup) {
+                let mut then = world.clone();
+                if !then.apply(&checked.setup, action).applied {
+                    continue;
+                }
+                let new = u32::try_from(seen.len()).unwrap_or(u32::MAX);
+                if *numbers.entry(hasher.hash_one(&then)).or_insert(new) == new {
+                    seen.push(Seen { from: number, by: Some(action) });
+                    next.push((new, then));
+                }
+            }
+        }
+        level = next;
+    }
+    Shortest::Sound(seen.len())
+}
+
+fn defect(checked: &Checked, world: &World) -> Option<Violation> {
+    let settles = || {
+        let what = "nothing is left to happen but faults, and a loss is neither recovered nor an alert".into();
+        (!world.settles(&checked.setup)).then_some(Violation { property: "L1 L2 L3", what })
+    };
+    world.check(&checked.setup).err().or_else(settles)
+}
+
+fn way(seen: &[Seen], mut at: u32) -> Vec<Action> {
+    let mut way = Vec::new();
+    while let Some(Seen { from, by: Some(action) }) = seen.get(at as usize) {
+        way.push(*action);
+        at = *from;
+    }
+    way.reverse();
+    way
+}

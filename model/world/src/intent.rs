@@ -1,0 +1,88 @@
+//! Which effects a durable record allows (J1, I10): written anew from the protocol, not taken from the core.
+
+use farshore_core::message::{Body, Message, Stage, Standing};
+use farshore_core::operation::{Goal, Op, Target};
+use farshore_core::record::{GivePhase, GroupRecord, Protection, ProtectPhase, TakePhase, Work};
+
+/// Whether a record that is durable says that this command is wanted.
+#[must_use]
+pub fn allows(record: &GroupRecord, op: &Op) -> bool {
+    let token = op.id.token;
+    let own = (token.epoch, token.turn) == (record.authority.epoch(), record.authority.turn());
+    let returning = match op.id.target {
+        Target::Lun(lun) => op.goal == Goal::ReadOnly && record.returning.get(&lun) == Some(&token),
+        Target::Host(_) | Target::Vm(_) => false,
+    };
+    returning
+        || match &record.work {
+            Work::Idle => false,
+            Work::Protect(ProtectPhase::Shielding) => false,
+            Work::Protect(ProtectPhase::Replicating) => own && op.goal == Goal::Replicating,
+            Work::Shield { turn } => {
+                (token.epoch, token.turn) == (record.authority.epoch(), *turn)
+                    && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
+            }
+            Work::Give(give) => match give.phase {
+                GivePhase::Quiescing => {
+                    own && matches!(
+                        op.goal,
+                        Goal::Stopped { .. } | Goal::Fenced | Goal::Drained | Goal::ReplicationStopped | Goal::ReadOnly
+                    )
+                }
+                GivePhase::Released => {
+                    token.epoch == record.authority.epoch().next() && matches!(op.goal, Goal::Fenced | Goal::ReadOnly)
+                }
+                GivePhase::Following => {
+                    token.epoch == record.authority.epoch()
+                        && matches!(op.goal, Goal::Fenced | Goal::ReadOnly | Goal::Placeholder)
+                }
+                GivePhase::Held(_)
+                | GivePhase::Queued
+                | GivePhase::BackingOff
+                | GivePhase::Preparing
+                | GivePhase::Confirming => false,
+            },
+            Work::Take(take) => {
+                own && match take.phase {
+                    TakePhase::Reserved | TakePhase::Waiting => false,
+                    TakePhase::Cutting => op.goal == Goal::Cut,
+                    TakePhase::Promoting => {
+                        matches!(op.goal, Goal::RolledBack { .. } | Goal::ReadWrite | Goal::Mounted)
+                    }
+                    TakePhase::Starting => matches!(op.goal, Goal::Running { .. }),
+                    TakePhase::PuttingBack => {
+                        matches!(op.goal, Goal::ReadWrite | Goal::Mounted | Goal::Running { .. })
+                    }
+                }
+            }
+        }
+}
+
+/// Whether a record that is durable says what this message does.
+#[must_use]
+pub fn says(record: &GroupRecord, message: &Message) -> bool {
+    let authority = &record.authority;
+    let (epoch, turn) = (authority.epoch(), authority.turn());
+    let same = message.epoch == epoch;
+    let giving = |turn_: farshore_core::ids::Turn, phase| match &record.work {
+        Work::Give(give) => same && turn_ == turn && give.phase == phase,
+        _ => false,
+    };
+    match &message.body {
+        Body::Ask | Body::Refused { .. } => true,
+        Body::Tell { standing } => same && *standing == authority.standing(),
+        Body::Shield { turn: asked, .. } => same && *asked == turn,
+        Body::Shielded { .. } => same && record.protection == Protection::Protected,
+        Body::Prepare { turn: asked, stage: Stage::Prepare, .. } => giving(*asked, GivePhase::Preparing),
+        Body::Prepare { turn: asked, stage: Stage::Confirm, .. } => giving(*asked, GivePhase::Confirming),
+        Body::Ready { turn: asked, .. } => match &record.work {
+            Work::Take(take) => same && take.turn == *asked && take.phase == TakePhase::Reserved,
+            _ => false,
+        },
+        Body::Abort { turn: aborted } => same && *aborted < turn,
+        Body::Handover { turn: asked, .. } => {
+            authority.standing() == Standing::Released && giving(*asked, GivePhase::Released)
+        }
+        Body::Taken { .. } => same && authority.is_active(),
+    }
+}

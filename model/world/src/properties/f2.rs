@@ -1,0 +1,35 @@
+//! F2: at the release nothing of the group runs or is writable at the owner, and everything has the turn's token.
+
+use super::*;
+
+/// F2.
+pub(super) const PROPERTY: Property = Property {
+    name: "F2",
+    rule: "every local array and host that can touch the group must have applied this turn's token; for every VM, seen stopped; for every LUN, seen read-only, or in PDL with the token recorded for its return",
+    holds: |world, _| unbroken(world, "F2"),
+};
+
+/// A release becomes durable.
+pub(super) fn released(world: &mut World, setup: &Setup, side: Side, group: GroupIx, record: &GroupRecord) {
+    let info = &setup.inventory().groups[group];
+    let token = Token { epoch: record.authority.epoch(), turn: record.authority.turn(), step: Step::Lock };
+    let fenced = |h: &HostIx| world.host_group(setup, *h, group).is_some_and(|held| held.token >= token && !held.mounted);
+    let locked = |l: &LunIx| {
+        let copy = world.luns[l.at()].at(side);
+        let array = setup.inventory().luns[*l].ends[side.at()].as_ref().map(|end| end.array);
+        let awake = array.is_some_and(|a| world.arrays[a.at()]);
+        copy.is_some_and(|c| c.token >= token || (!c.present && !awake))
+    };
+    let what = if info.vms.iter().any(|&v| world.runs(side, v)) {
+        "a group is released while a VM of it runs"
+    } else if info.luns.iter().any(|l| world.luns[l.at()].writable(side)) {
+        "a group is released while a LUN of it is writable"
+    } else if !info.hosts[side.at()].iter().all(fenced) {
+        "a group is released before every host that can touch it has taken the turn's token"
+    } else if !info.luns.iter().all(locked) {
+        "a group is released before every LUN has taken the turn's token"
+    } else {
+        return;
+    };
+    world.ghost.breached("F2", what);
+}

@@ -1,0 +1,25 @@
+//! I11: one workflow per group; no object in two.
+
+use super::*;
+
+/// I11.
+pub(super) const PROPERTY: Property =
+    Property { name: "I11", rule: "one workflow per group; no object in two", holds };
+
+/// Each site has at most one by its type; together they must be the two halves of one.
+fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
+    for g in setup.inventory().groups.indices() {
+        let leads = |side: Side| {
+            world.record(setup, side, g).is_some_and(|r| match &r.work {
+                Work::Give(give) => before_release(give.phase),
+                Work::Take(take) => take.phase != TakePhase::Reserved,
+                Work::Protect(_) => true,
+                Work::Idle | Work::Shield { .. } => false,
+            })
+        };
+        if Side::BOTH.into_iter().all(leads) {
+            return Err("both sites lead a workflow of one group");
+        }
+    }
+    Ok(())
+}

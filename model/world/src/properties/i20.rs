@@ -1,0 +1,21 @@
+//! I20: after an abort exactly one of: O active at e, P active at e+1, nobody and an alert.
+
+use super::*;
+
+/// I20.
+pub(super) const PROPERTY: Property = Property {
+    name: "I20",
+    rule: "after an abort exactly one of: O active at e, P active at e+1, nobody and an alert",
+    holds,
+};
+
+/// Never two at any time; that somebody is, or an alert stands, is asked of worlds that have come to rest
+/// ([`World::converges`]).
+fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
+    let active = |side: Side, g: GroupIx| {
+        let home = setup.inventory().groups[g].home == side;
+        world.record(setup, side, g).map_or(home, |r| r.authority.is_active())
+    };
+    let both = |g: GroupIx| Side::BOTH.into_iter().all(|s| active(s, g));
+    if setup.inventory().groups.indices().any(both) { Err("a group is active at both sites") } else { Ok(()) }
+}

@@ -1,0 +1,94 @@
+//! What is wrong with a scenario, where, and what to do about it.
+
+use core::fmt;
+use core::ops::Range;
+use std::path::PathBuf;
+
+use farshore_core::inventory::ConfigError;
+
+use crate::config::ConfigFileError;
+
+/// Why a scenario could not be read or begun.
+#[derive(Debug)]
+pub enum ScenarioError {
+    /// A file could not be opened.
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        why: std::io::Error,
+    },
+    /// A file is not in its format.
+    Format(ConfigFileError),
+    /// It is in its format, and makes no sense.
+    Meaning {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// The deployment contradicts itself.
+    Deployment {
+        /// Name of the file that holds it.
+        file: String,
+        /// What is wrong.
+        why: ConfigError,
+    },
+    /// The groups could not be protected, so there is nothing to begin with.
+    Unprotected {
+        /// Name of the file.
+        file: String,
+        /// Groups that are not protected, with what is known of each.
+        groups: Vec<String>,
+    },
+}
+
+impl fmt::Display for ScenarioError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Format(error) => error.fmt(f),
+            Self::Meaning { file, line, problem, help } => write!(f, "{file}:{line}: {problem}\n  = {help}"),
+            Self::Deployment { file, why } => write!(f, "{file}: {why}"),
+            Self::Unprotected { file, groups } => write!(
+                f,
+                "{file}: the scenario can't begin, because not every group could be protected: {}\n  \
+                 = name the groups that can be in `protect = [...]`, or look at `farshore plan {file}`",
+                groups.join("; ")
+            ),
+        }
+    }
+}
+
+impl std::error::Error for ScenarioError {}
+
+impl From<ConfigFileError> for ScenarioError {
+    fn from(error: ConfigFileError) -> Self {
+        Self::Format(error)
+    }
+}
+
+/// Something that makes no sense, and where in the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Nonsense {
+    pub(crate) at: Range<usize>,
+    pub(crate) problem: String,
+    pub(crate) help: String,
+}
+
+impl Nonsense {
+    pub(crate) fn new(at: &Range<usize>, problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { at: at.clone(), problem: problem.into(), help: help.into() }
+    }
+
+    /// The error, for the file with this text.
+    pub(crate) fn within(self, file: &str, text: &str) -> ScenarioError {
+        let before = text.get(..self.at.start.min(text.len())).unwrap_or(text);
+        let line = before.matches('\n').count() + 1;
+        ScenarioError::Meaning { file: file.into(), line, problem: self.problem, help: self.help }
+    }
+}

@@ -1,0 +1,416 @@
+//! The timeline: what the scenario does to the world, and when.
+
+use core::ops::Range;
+
+use farshore_core::ids::{HostIx, LunIx, Side, VmIx};
+use farshore_core::input::Command;
+use farshore_core::inventory::Inventory;
+use farshore_core::operation::Target;
+use farshore_core::time::Millis;
+
+use super::error::Nonsense;
+use super::file::{Between, Deed, Direction, EventFile, GroupAt, LinkAt, LunAt, MailFile, OpsFile, VmAt};
+use super::kinds::{LinkName, Verb};
+use super::names::Names;
+use crate::reports::{GONE, Says};
+use crate::scope::{Fault, Wire};
+
+/// One thing that the scenario does.
+#[derive(Clone, Debug)]
+pub(crate) struct Planned {
+    /// When, from the beginning.
+    pub(crate) at: Millis,
+    /// What, in words.
+    pub(crate) words: String,
+    /// Where, if it is at one site.
+    pub(crate) side: Option<Side>,
+    /// What.
+    pub(crate) act: Act,
+}
+
+/// What the runner does for an event.
+#[derive(Clone, Debug)]
+pub(crate) enum Act {
+    /// Things break or come back, in order.
+    Faults(Vec<Fault>),
+    /// A guest never becomes ready, whenever it starts.
+    HangGuest(Side, VmIx),
+    /// A manager crashes, and may start again after a while.
+    Crash(Side, Option<Millis>),
+    /// It starts again.
+    Restart(Side),
+    /// Hosts repeat their reports, so often, with this pause.
+    Repeat(Vec<HostIx>, LunIx, u32, Millis),
+    /// From now on, some things go wrong.
+    Disturb(Disturbance),
+    /// From now on, nothing more goes wrong that did not yet.
+    Calm,
+    /// The operator gives a command at the first of these sites that takes it.
+    Order(Vec<Side>, Command),
+}
+
+/// Things that go wrong when they come.
+#[derive(Clone, Debug)]
+pub(crate) struct Disturbance {
+    pub(crate) what: Struck,
+    pub(crate) how: How,
+    /// How often it still strikes; `None`: always.
+    pub(crate) left: Option<u32>,
+}
+
+/// What is struck.
+#[derive(Clone, Debug)]
+pub(crate) enum Struck {
+    Op { verb: Option<Verb>, target: Option<Target>, side: Option<Side> },
+    Mail { from: Option<Side> },
+    Report { host: Option<HostIx>, lun: Option<LunIx> },
+}
+
+/// What becomes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Slow(Between),
+    Fail,
+    Hang,
+    Mute,
+    AnswerLate(Between),
+    Twice(Between),
+    Lose,
+}
+
+/// How late something is where the file does not say: between these.
+const LATE: Between = Between::ms(20_000, 60_000);
+
+/// Puts the events of a file in order of time.
+pub(crate) fn plan(inventory: &Inventory, events: Vec<(Range<usize>, EventFile)>) -> Result<Vec<Planned>, Nonsense> {
+    let mut planned = Vec::new();
+    for (place, event) in events {
+        let at = event.at.0;
+        let (span, deed) = event.deed().map_err(|given| match given.as_slice() {
+            [] => Nonsense::new(
+                &place,
+                "this event does nothing",
+                "say what happens, such as `lose-lun = \"NAME\"`; docs/scenario-format.md lists the keys",
+            ),
+            given => Nonsense::new(
+                &place,
+                format!("this event does several things: {}", given.join(", ")),
+                "write an [[event]] for each; they may have the same `at`",
+            ),
+        })?;
+        let names = Names::new(inventory, &span);
+        let (words, side, act) = deed_of(&names, deed)?;
+        planned.push(Planned { at, words, side, act });
+    }
+    planned.sort_by_key(|p| p.at);
+    Ok(planned)
+}
+
+type Resolved = (String, Option<Side>, Act);
+
+fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+    match deed {
+        Deed::LoseLun(lun) => lose_lun(names, &lun),
+        Deed::ReturnLun(lun) => {
+            let (side, ix) = lun_at(names, &lun)?;
+            let mut faults = vec![Fault::ReturnLun(side, ix)];
+            faults.extend(paths(names.inventory, side, ix, Says::Truth));
+            Ok((format!("LUN {} comes back", lun.lun), Some(side), Act::Faults(faults)))
+        }
+        Deed::Paths(p) => {
+            let (host, lun) = (names.host(&p.host)?, names.lun(&p.lun)?);
+            let path = p.path.map_or_else(String::new, |n| format!(", path {n},"));
+            let words = format!("{}{path} says of LUN {}: {}", p.host, p.lun, says(p.say.0));
+            let side = names.inventory.hosts[host].side;
+            Ok((words, Some(side), Act::Faults(vec![Fault::Path(host, lun, p.path, p.say.0)])))
+        }
+        Deed::RepeatReports(r) => {
+            let lun = names.lun(&r.lun)?;
+            let home = names.inventory.luns[lun].home;
+            let hosts = match &r.host {
+                Some(host) => vec![names.host(host)?],
+                None => names.inventory.luns[lun].ends[home.at()].as_ref().map_or_else(Vec::new, |e| e.hosts.clone()),
+            };
+            let who = r.host.unwrap_or_else(|| "every host".into());
+            let words = format!("{who} reports LUN {} {} times more", r.lun, r.times);
+            let pause = r.every.map_or(Millis(10), |e| e.0);
+            let side = hosts.first().map(|&h| names.inventory.hosts[h].side);
+            Ok((words, side, Act::Repeat(hosts, lun, r.times, pause)))
+        }
+        Deed::LateReports(l) => {
+            let host = l.host.as_ref().map(|h| names.host(h)).transpose()?;
+            let lun = l.lun.as_ref().map(|n| names.lun(n)).transpose()?;
+            let who = l.host.map_or_else(|| "hosts".into(), |h| format!("host {h}"));
+            let what = Struck::Report { host, lun };
+            let words = format!("from now on, reports of {who} are late");
+            Ok((words, None, Act::Disturb(Disturbance { what, how: How::Slow(l.by), left: None })))
+        }
+        Deed::HangGuest(vm) => {
+            let (side, ix) = vm_at(names, &vm)?;
+            let site = &names.inventory.sites[side.at()].name;
+            Ok((format!("from now on, {} never becomes ready at {site}", vm.vm), Some(side), Act::HangGuest(side, ix)))
+        }
+        Deed::CrashManager(m) => {
+            let side = names.site(&m.site)?;
+            Ok((format!("the manager of {} crashes", m.site), Some(side), Act::Crash(side, m.restart_after.map(|s| s.0))))
+        }
+        Deed::RestartManager(m) => {
+            let side = names.site(&m.site)?;
+            Ok((format!("the manager of {} starts again", m.site), Some(side), Act::Restart(side)))
+        }
+        Deed::Cut(link) => cut(names, &link, true),
+        Deed::Mend(link) => cut(names, &link, false),
+        Deed::EndDisturbances(_) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
+        Deed::LoseArray(_)
+        | Deed::SilenceArray(_)
+        | Deed::WakeArray(_)
+        | Deed::LoseHost(_)
+        | Deed::ReturnHost(_)
+        | Deed::HangHost(_)
+        | Deed::WakeHost(_) => device(names, deed),
+        Deed::SlowOperations(_)
+        | Deed::FailOperations(_)
+        | Deed::HangOperations(_)
+        | Deed::LoseAnswers(_)
+        | Deed::LateAnswers(_)
+        | Deed::DoubleOperations(_)
+        | Deed::LoseMessages(_)
+        | Deed::LateMessages(_)
+        | Deed::DoubleMessages(_) => disturbance(names, deed),
+        Deed::Protect(_)
+        | Deed::Release(_)
+        | Deed::Cancel(_)
+        | Deed::Force(_)
+        | Deed::Retry(_)
+        | Deed::StartRemainder(_)
+        | Deed::RetryVm(_)
+        | Deed::SkipVm(_)
+        | Deed::Maintenance(_) => order(names, deed),
+    }
+}
+
+fn lun_at(names: &Names<'_>, lun: &LunAt) -> Result<(Side, LunIx), Nonsense> {
+    let ix = names.lun(&lun.lun)?;
+    let info = &names.inventory.luns[ix];
+    let side = names.site_or(lun.site.as_ref(), info.home)?;
+    if info.ends[side.at()].is_none() {
+        let site = &names.inventory.sites[side.at()].name;
+        let problem = format!("LUN `{}` has no copy at {site}", lun.lun);
+        return Err(Nonsense::new(names.at, problem, "leave `site` out, or give the LUN a replica in the deployment"));
+    }
+    Ok((side, ix))
+}
+
+fn vm_at(names: &Names<'_>, vm: &VmAt) -> Result<(Side, VmIx), Nonsense> {
+    let ix = names.vm(&vm.vm)?;
+    let side = names.site_or(vm.site.as_ref(), names.inventory.vms[ix].home.peer())?;
+    Ok((side, ix))
+}
+
+/// Every path of every host to a copy says this.
+fn paths(inventory: &Inventory, side: Side, lun: LunIx, says: Says) -> Vec<Fault> {
+    let hosts = inventory.luns[lun].ends[side.at()].as_ref().map_or(&[][..], |e| &e.hosts);
+    hosts.iter().map(|&host| Fault::Path(host, lun, None, says)).collect()
+}
+
+fn lose_lun(names: &Names<'_>, lun: &LunAt) -> Result<Resolved, Nonsense> {
+    let (side, ix) = lun_at(names, lun)?;
+    let sense = lun.sense.map_or(GONE, |s| s.0);
+    let mut faults = Vec::new();
+    if sense != GONE {
+        faults = paths(names.inventory, side, ix, sense);
+    }
+    faults.push(Fault::LoseLun(side, ix));
+    let words = format!("LUN {} is lost for good; its paths say {}", lun.lun, says(sense));
+    Ok((words, Some(side), Act::Faults(faults)))
+}
+
+fn device(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+    let array = |name: &String| names.array(name).map(|ix| (ix, names.inventory.arrays[ix].side));
+    let host = |name: &String| names.host(name).map(|ix| (ix, names.inventory.hosts[ix].side));
+    let (words, side, fault) = match &deed {
+        Deed::LoseArray(n) => {
+            let (ix, side) = array(n)?;
+            (format!("array {n} is lost for good, with all its LUNs"), side, Fault::LoseArray(ix))
+        }
+        Deed::SilenceArray(n) => {
+            let (ix, side) = array(n)?;
+            (format!("the management of array {n} stops answering"), side, Fault::SilenceArray(ix))
+        }
+        Deed::WakeArray(n) => {
+            let (ix, side) = array(n)?;
+            (format!("the management of array {n} answers again"), side, Fault::WakeArray(ix))
+        }
+        Deed::LoseHost(n) => {
+            let (ix, side) = host(n)?;
+            (format!("host {n} is lost, with the VMs on it"), side, Fault::LoseHost(ix))
+        }
+        Deed::ReturnHost(n) => {
+            let (ix, side) = host(n)?;
+            (format!("host {n} is back, empty"), side, Fault::ReturnHost(ix))
+        }
+        Deed::HangHost(n) => {
+            let (ix, side) = host(n)?;
+            (format!("host {n} answers nothing any more; its VMs run on"), side, Fault::HangHost(ix))
+        }
+        Deed::WakeHost(n) => {
+            let (ix, side) = host(n)?;
+            (format!("host {n} answers again"), side, Fault::WakeHost(ix))
+        }
+        _ => unreachable!("only devices"),
+    };
+    Ok((words, Some(side), Act::Faults(vec![fault])))
+}
+
+fn cut(names: &Names<'_>, link: &LinkAt, broken: bool) -> Result<Resolved, Nonsense> {
+    let from = link.from.as_ref().map(|n| names.site(n)).transpose()?;
+    let sides = from.map_or_else(|| Side::BOTH.to_vec(), |s| vec![s]);
+    let site_name = |s: Side| names.inventory.sites[s.at()].name.as_str();
+    let way = from.map_or_else(String::new, |s| format!(", from {} to {}", site_name(s), site_name(s.peer())));
+    let management = link.link == LinkName::Management;
+    if management == link.from.is_some() && management || !management && (link.site.is_some() || link.direction.is_some()) {
+        return Err(Nonsense::new(
+            names.at,
+            "these keys do not belong to this link",
+            "the links `sites` and `replication` have `from`, the link `management` has `site` and `direction`",
+        ));
+    }
+    let (what, side, wires): (String, Option<Side>, Vec<Wire>) = match link.link {
+        LinkName::Sites => (format!("the link between the managers{way}"), None, sides.into_iter().map(Wire::Peer).collect()),
+        LinkName::Replication => (format!("the replication link{way}"), None, sides.into_iter().map(Wire::Frames).collect()),
+        LinkName::Management => {
+            let Some(site) = &link.site else {
+                let help = "say whose: { link = \"management\", site = \"NAME\" }";
+                return Err(Nonsense::new(names.at, "each site has a management network of its own", help));
+            };
+            let side = names.site(site)?;
+            let (wires, half) = match link.direction {
+                None => (vec![Wire::Orders(side), Wire::Answers(side)], ""),
+                Some(Direction::Orders) => (vec![Wire::Orders(side)], ", from the manager"),
+                Some(Direction::Answers) => (vec![Wire::Answers(side)], ", to the manager"),
+            };
+            (format!("the management network of {site}{half}"), Some(side), wires)
+        }
+    };
+    let words = format!("{what} is {}", if broken { "cut" } else { "whole again" });
+    let fault = |w| if broken { Fault::Cut(w) } else { Fault::Mend(w) };
+    Ok((words, side, Act::Faults(wires.into_iter().map(fault).collect())))
+}
+
+fn disturbance(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+    let late = |by: Option<Between>| by.unwrap_or(LATE);
+    let ops = |f: OpsFile, how: How, words: &str| operations(names, &f, how, words);
+    let mail = |f: MailFile, how: How, words: &str| messages(names, &f, how, words);
+    match deed {
+        Deed::SlowOperations(f) => { let how = How::Slow(late(f.by)); ops(f, how, "is slow") }
+        Deed::FailOperations(f) => ops(f, How::Fail, "fails"),
+        Deed::HangOperations(f) => ops(f, How::Hang, "hangs"),
+        Deed::LoseAnswers(f) => ops(f, How::Mute, "is done and its answer is lost"),
+        Deed::LateAnswers(f) => { let how = How::AnswerLate(late(f.by)); ops(f, how, "is done and its answer is late") }
+        Deed::DoubleOperations(f) => { let how = How::Twice(late(f.by)); ops(f, how, "is done, and later once more") }
+        Deed::LoseMessages(f) => mail(f, How::Lose, "are lost"),
+        Deed::LateMessages(f) => { let how = How::Slow(late(f.by)); mail(f, how, "are late") }
+        Deed::DoubleMessages(f) => { let how = How::Twice(late(f.by)); mail(f, how, "arrive, and later once more") }
+        _ => unreachable!("only disturbances"),
+    }
+}
+
+fn often(times: Option<u32>) -> String {
+    match times {
+        None => String::new(),
+        Some(1) => " once".into(),
+        Some(n) => format!(" {n} times"),
+    }
+}
+
+fn operations(names: &Names<'_>, f: &OpsFile, how: How, words: &str) -> Result<Resolved, Nonsense> {
+    let target = f.target.as_ref().map(|t| target(names, t)).transpose()?;
+    let side = f.site.as_ref().map(|s| names.site(s)).transpose()?;
+    let verb = f.kind.map_or("every operation on", |v| v.words());
+    let whom = f.target.clone().unwrap_or_else(|| "anything".into());
+    let site = f.site.as_ref().map_or_else(String::new, |s| format!(" at {s}"));
+    let words = format!("from now on, {verb} {whom}{site} {words}{}", often(f.times));
+    let what = Struck::Op { verb: f.kind, target, side };
+    Ok((words, side, Act::Disturb(Disturbance { what, how, left: f.times })))
+}
+
+fn messages(names: &Names<'_>, f: &MailFile, how: How, words: &str) -> Result<Resolved, Nonsense> {
+    let from = f.from.as_ref().map(|s| names.site(s)).transpose()?;
+    let who = f.from.as_ref().map_or_else(|| "both managers".into(), |s| format!("the manager of {s}"));
+    let count = f.times.map_or_else(String::new, |n| format!("{n} "));
+    let words = format!("from now on, {count}messages of {who} {words}");
+    Ok((words, from, Act::Disturb(Disturbance { what: Struck::Mail { from }, how, left: f.times })))
+}
+
+/// A LUN, VM or host, whichever is called that.
+fn target(names: &Names<'_>, name: &str) -> Result<Target, Nonsense> {
+    let i = names.inventory;
+    let vm = || names.vm(name).map(|v| Target::Vm(i.vms[v].key));
+    let lun = || names.lun(name).map(|l| Target::Lun(i.luns[l].key));
+    let host = || names.host(name).map(|h| Target::Host(i.hosts[h].key));
+    vm().or_else(|_| lun()).or_else(|_| host()).map_err(|_| {
+        let problem = format!("the deployment has no VM, LUN or host called `{name}`");
+        Nonsense::new(names.at, problem, "an operation is done to one of these; leave `target` out for all of them")
+    })
+}
+
+fn order(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+    let (verb, group, vm) = match &deed {
+        Deed::Protect(g) => ("protects", Some(g), None),
+        Deed::Release(g) => ("releases", Some(g), None),
+        Deed::Cancel(g) => ("cancels the failover of", Some(g), None),
+        Deed::Force(g) => ("accepts the loss and forces", Some(g), None),
+        Deed::Retry(g) => ("tries again with", Some(g), None),
+        Deed::StartRemainder(g) => ("starts the rest of", Some(g), None),
+        Deed::RetryVm(v) => ("tries again to start", None, Some(v)),
+        Deed::SkipVm(v) => ("goes on without", None, Some(v)),
+        Deed::Maintenance(m) => {
+            let side = names.site(&m.site)?;
+            let words = format!("the operator turns maintenance mode {} at {}", if m.on { "on" } else { "off" }, m.site);
+            return Ok((words, Some(side), Act::Order(vec![side], Command::Maintenance(m.on))));
+        }
+        _ => unreachable!("only commands"),
+    };
+    let (name, site, home, command) = match (group, vm) {
+        (Some(GroupAt { group, site }), _) => {
+            let ix = names.group(group)?;
+            let info = &names.inventory.groups[ix];
+            let key = info.key;
+            let command = match deed {
+                Deed::Protect(_) => Command::Protect(vec![key]),
+                Deed::Release(_) => Command::Release(key),
+                Deed::Cancel(_) => Command::Cancel(key),
+                Deed::Force(_) => Command::Force(key),
+                Deed::Retry(_) => Command::Retry(key),
+                _ => Command::StartRemainder(key),
+            };
+            (group, site, info.home, command)
+        }
+        (None, Some(VmAt { vm, site })) => {
+            let ix = names.vm(vm)?;
+            let info = &names.inventory.vms[ix];
+            let command = if matches!(deed, Deed::RetryVm(_)) { Command::RetryVm(info.key) } else { Command::SkipVm(info.key) };
+            (vm, site, info.home, command)
+        }
+        (None, None) => unreachable!("a group or a VM"),
+    };
+    let words = format!("the operator {verb} {name}");
+    // Where no site is named, at home, and where that does not take it at the other.
+    let sides = match site {
+        Some(site) => vec![names.site(site)?],
+        None => vec![home, home.peer()],
+    };
+    Ok((words, None, Act::Order(sides, command)))
+}
+
+/// What a path says, in words.
+pub(crate) fn says(says: Says) -> String {
+    match says {
+        Says::Truth => "what is true".into(),
+        Says::Healthy => "healthy".into(),
+        Says::Sense(key, code, qualifier) => format!("{key:X}h/{code:02X}h/{qualifier:02X}h"),
+        Says::Garbage => "bytes that are no sense data".into(),
+        Says::Unavailable => "target unavailable".into(),
+        Says::Silent => "nothing".into(),
+    }
+}
