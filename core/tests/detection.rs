@@ -182,6 +182,11 @@ impl Bench {
         let (host, lun) = (self.host(host), self.lun());
         self.detector.report(&self.site, host, lun, path, answer)
     }
+    fn all_say(&mut self, host: &str, answer: &PathAnswer) {
+        for path in 0..PATHS {
+            self.says(host, path, answer);
+        }
+    }
     fn view(&self, host: &str) -> HostView {
         self.detector.view(self.lun(), self.host(host))
     }
@@ -227,7 +232,7 @@ fn d1_no_answer_and_unreadable_bytes_change_no_view() {
         assert_eq!(b.says("a1", 2, &attention()), Noticed::ProbeAgain);
         assert_eq!(b.says("a1", 2, &garbage), Noticed::Unreadable(SenseError::Format(0xff)));
         assert_eq!((&b.detector, lost), (&before, b.view("a1") == HostView::PermanentLoss));
-        (0..PATHS).for_each(|path| drop(b.says("a1", path, &gone())));
+        b.all_say("a1", &gone());
     }
 }
 
@@ -290,7 +295,7 @@ proptest! {
             prop_assert_eq!(noticed == Noticed::Healthy { was_lost: true }, before == HostView::PermanentLoss && view == HostView::Healthy);
             prop_assert_eq!(b.detector.lost_at(b.lun()).count(), usize::from(lost));
         }
-        (0..PATHS).for_each(|path| drop(b.says("a1", path, &PathAnswer::Healthy)));
+        b.all_say("a1", &PathAnswer::Healthy);
         prop_assert_eq!(b.detector, Detector::default());
     }
 }
@@ -343,7 +348,7 @@ fn i19_one_healthy_answer_outweighs_every_report_of_loss() {
 }
 
 /// D3: "A LUN that one host alone mounts, or where no other answers, counts on that host's evidence plus the array's own
-/// answer where its management is reachable." With two hosts the array is not asked.
+/// answer where its management is reachable." Where two hosts confirm each other, its answer weighs nothing.
 #[test]
 fn d3_one_host_alone_counts_together_with_the_array() {
     for (array, alone) in [

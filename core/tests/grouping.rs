@@ -73,7 +73,10 @@ impl Bench {
     }
 
     fn groups(&self) -> Vec<(u64, Vec<u32>)> {
-        self.told.iter().filter_map(|t| if let Closed(at, luns) = t { Some((*at, luns.clone())) } else { None }).collect()
+        self.told
+            .iter()
+            .filter_map(|t| if let Closed(at, luns) = t { Some((*at, luns.clone())) } else { None })
+            .collect()
     }
 }
 
@@ -114,14 +117,17 @@ fn g3_an_empty_poll_doubles_the_interval_up_to_half_the_short_timer() {
     let mut b = Bench::new(policy);
     b.fail(0, 1);
     b.run(4_999);
-    // Pauses: 100, 100, 200, 400, 800, 1600, and no more than half of 5000 from there.
+    // Pauses: 100, 100, 200, 400, 800, 1600.
     assert_eq!(b.polls(), [100, 200, 400, 800, 1_600, 3_200]);
     b.run(5_000);
     assert_eq!(b.groups(), [(5_000, vec![1])]);
-    let mut b = Bench::new(Policy { short: Millis(600), ..SLIDING });
+    // No more than half of 2000: what the poll at 1600 leaves is 1000, and 500 once a failure halves it.
+    let mut b = Bench::new(SLIDING);
     b.fail(0, 1);
-    b.run(599);
-    assert_eq!(b.polls(), [100, 200, 400], "300 from 400 on: half of 600");
+    b.run(1_900);
+    assert_eq!(b.polls(), [100, 200, 400, 800, 1_600]);
+    b.fail(1_900, 2);
+    assert_eq!(b.g.next_deadline(), Some((Instant(2_400), GroupTimer::Poll)));
 }
 
 /// G3: "A further failure joins the group, restarts the short timer and halves the interval, down to `min_poll`."
@@ -173,8 +179,8 @@ fn g3_fixed_an_empty_poll_closes() {
 fn g3_fixed_the_long_timer_closes() {
     let mut b = Bench::new(FIXED);
     for lun in 0..10 {
-        b.fail(u64::from(lun) * 1_900, lun);
         b.run(u64::from(lun) * 1_900);
+        b.fail(u64::from(lun) * 1_900, lun);
     }
     assert_eq!(b.groups(), [(15_000, (0..8).collect())]);
     b.run(60_000);
@@ -259,7 +265,7 @@ fn d3_evidence_belongs_to_the_group_of_its_lun() {
 #[test]
 fn d3_undecided_are_those_that_hang_on_one_host() {
     let mut b = Bench::new(SLIDING);
-    (1..=4).for_each(|lun| drop(b.fail(0, lun)));
+    (1..=4).for_each(|lun| assert!(b.fail(0, lun)));
     b.g.failure(&SLIDING, Instant(0), LunIx(2), HostIx(1), ProbeId(1));
     b.g.healthy(LunIx(3), Some(ProbeId(1)));
     b.g.withdrawn(LunIx(4), HostIx(0));
@@ -272,7 +278,7 @@ fn d3_undecided_are_those_that_hang_on_one_host() {
 #[test]
 fn g6_a_crash_inside_an_open_group_loses_nothing() {
     let mut b = Bench::new(SLIDING);
-    (0..5).for_each(|lun| drop(b.fail(0, lun)));
+    (0..5).for_each(|lun| assert!(b.fail(0, lun)));
     b.g = Grouping::new(&SLIDING, Instant(500));
     (0..5).for_each(|lun| assert!(b.fail(600, lun)));
     b.run(3_000);
@@ -325,6 +331,22 @@ fn play(policy: Policy, history: &[(u64, u32, bool)], origin: u64) -> (Bench, Ve
     (b, joined)
 }
 
+/// G3, G4 in closed form: when a group closes, given which LUN joined it when.
+fn closes(policy: Policy, group: &BTreeMap<u32, u64>) -> u64 {
+    let times: BTreeSet<u64> = group.values().copied().collect();
+    let (opened, last) = (times.first().expect("not empty"), times.last().expect("not empty"));
+    let short = policy.short.0;
+    let short = match policy.mode {
+        Mode::Sliding => last + short,
+        // The end of the first round, after the one of the failure that opened the group, in which nothing joined.
+        Mode::Fixed => (2..)
+            .map(|round| opened + round * short)
+            .find(|&end| times.range(end - short..end).next().is_none())
+            .expect("joins end"),
+    };
+    short.min(opened + policy.long.0)
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
 
@@ -335,7 +357,8 @@ proptest! {
         let grouped: Vec<u32> = b.groups().into_iter().flat_map(|(_, luns)| luns).collect();
         let mut expected: Vec<u32> = joined.iter().map(|&(_, lun)| lun).collect();
         let mut got = grouped.clone();
-        (expected.sort_unstable(), got.sort_unstable());
+        expected.sort_unstable();
+        got.sort_unstable();
         prop_assert_eq!(got, expected, "each failure that joined is in exactly one group");
         for (_, luns) in b.groups() {
             prop_assert!(luns.len() <= LUNS as usize && !luns.is_empty());
@@ -349,31 +372,20 @@ proptest! {
     /// G4: "The group closes when either timer fires. The long timer is never extended." Against a simple model that sees
     /// the times alone, for a caller that is on time.
     #[test]
-    fn g4_groups_are_those_of_a_simple_model(mut policy in policies(), mut history in histories()) {
-        policy.mode = Mode::Sliding;
+    fn g4_groups_are_those_of_a_simple_model(policy in policies(), mut history in histories()) {
         history.iter_mut().for_each(|h| h.2 = true);
-        let mut groups: Vec<(u64, Vec<u32>)> = Vec::new();
-        let (mut opened, mut last) = (0, 0);
+        let mut groups: Vec<BTreeMap<u32, u64>> = Vec::new();
         for &(at, lun, _) in &history {
-            let ends = (opened + policy.long.0).min(last + policy.short.0);
             match groups.last_mut() {
-                Some((_, luns)) if at < ends => {
-                    if !luns.contains(&lun) {
-                        luns.push(lun);
-                        last = at;
-                    }
+                Some(group) if at < closes(policy, group) => {
+                    group.entry(lun).or_insert(at);
                 }
-                _ => {
-                    groups.push((0, vec![lun]));
-                    (opened, last) = (at, at);
-                }
-            }
-            if let Some((closes, luns)) = groups.last_mut() {
-                *closes = (opened + policy.long.0).min(last + policy.short.0);
-                luns.sort_unstable();
+                Some(_) | None => groups.push(BTreeMap::from([(lun, at)])),
             }
         }
-        prop_assert_eq!(play(policy, &history, 0).0.groups(), groups);
+        let expected: Vec<(u64, Vec<u32>)> =
+            groups.iter().map(|group| (closes(policy, group), group.keys().copied().collect())).collect();
+        prop_assert_eq!(play(policy, &history, 0).0.groups(), expected);
     }
 
     /// G3, G4: a failure that joins never waits longer than the long timer, and polls keep their distance.

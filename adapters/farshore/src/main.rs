@@ -1,2 +1,42 @@
-//! The farshore binary.
-fn main() {}
+//! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
+
+mod plan;
+mod replay;
+mod show;
+mod simulate;
+mod style;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Keeps virtual machines running when the storage under them is lost, by moving them to another site.
+#[derive(Debug, Parser)]
+#[command(name = "farshore", version, about, max_term_width = 120)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run scenarios in virtual time, and tell what happened, when, and by which rule.
+    Simulate(simulate::Args),
+    /// Show what would be done for a failure, without doing it.
+    Plan(plan::Args),
+    /// Run a trace again, action by action, to where it ended.
+    Replay(replay::Args),
+}
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Simulate(args) => simulate::run(&args),
+        Command::Plan(args) => plan::run(&args),
+        Command::Replay(args) => replay::run(&args),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("farshore: {error:#}");
+        ExitCode::from(2)
+    })
+}

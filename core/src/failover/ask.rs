@@ -32,6 +32,18 @@ impl GroupState {
         self.ask(cx, self.record.authority.epoch(), Body::Ask);
     }
 
+    /// J5: a restarted peer is told what this site knows, verified here or not.
+    pub(crate) fn tell_what_is_known(&mut self, cx: &mut Cx<'_>) {
+        if !core::mem::take(&mut self.run.tell) {
+            return;
+        }
+        let authority = self.record.authority;
+        self.send(cx, authority.epoch(), Body::Tell { standing: authority.standing() });
+        if self.run.verified && authority.is_active() {
+            self.run.reply = self.run.reply.or(Some(Reply::Taken));
+        }
+    }
+
     /// Answers that waited for the record to be durable.
     pub(crate) fn say_what_is_due(&mut self, cx: &mut Cx<'_>) {
         let epoch = self.record.authority.epoch();

@@ -15,7 +15,7 @@ impl GroupState {
     pub(crate) fn message(&mut self, cx: &mut Cx<'_>, g: GroupIx, message: Message) {
         let Message { epoch, body, .. } = message;
         match body {
-            Body::Ask => self.tell(cx),
+            Body::Ask => self.run.tell = true,
             Body::Tell { standing } => self.told(cx, epoch, standing),
             _ if !self.run.verified => {}
             Body::Shield { turn, config } => self.asked_to_shield(cx, g, epoch, turn, config),
@@ -26,15 +26,6 @@ impl GroupState {
             Body::Abort { turn } => self.peer_aborted(cx, epoch, turn),
             Body::Handover { turn, offer, luns } => self.handed_over(cx, g, epoch, turn, offer, luns),
             Body::Taken { progress } => self.taken(cx, epoch, progress),
-        }
-    }
-
-    /// J5: what this site knows is told to a restarted peer, verified here or not.
-    fn tell(&mut self, cx: &mut Cx<'_>) {
-        let authority = self.record.authority;
-        self.send(cx, authority.epoch(), Body::Tell { standing: authority.standing() });
-        if self.run.verified && authority.is_active() {
-            self.run.reply = self.run.reply.or(Some(Reply::Taken));
         }
     }
 

@@ -125,6 +125,8 @@ pub(crate) struct Run {
     pub(crate) ready_by: BTreeMap<VmKey, Instant>,
     /// The tier that is open (F6).
     pub(crate) tier: u8,
+    /// The peer asked what this site knows; told once it is durable (J5).
+    pub(crate) tell: bool,
     /// An answer that the peer waits for, to be sent once the record is durable.
     pub(crate) reply: Option<Reply>,
     /// A reservation at the peer that is to be ended (F1).
@@ -249,7 +251,7 @@ impl GroupState {
 
     /// Drops what a workflow learned; operations that may still take effect stay (J3).
     pub(crate) fn forget(&mut self) {
-        self.run.ops.retain(|_, op| op.is_open());
+        self.run.ops.retain(|_, op| op.let_go());
         self.run.drained.clear();
         self.run.points.clear();
         self.run.undrained.clear();
@@ -332,6 +334,9 @@ impl GroupState {
 
     /// One step: whatever the present phase can do now. Called after everything that touches the group.
     pub(crate) fn step(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        if self.clean() {
+            self.tell_what_is_known(cx);
+        }
         if !self.run.verified {
             self.ask_whats_known(cx);
             return;

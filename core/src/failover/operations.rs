@@ -33,6 +33,8 @@ pub(crate) struct OpRun {
     fails: u8,
     /// The doubt was brought to an operator (J3).
     escalated: bool,
+    /// Nobody wants it any more; it is only waited for, because it may still take effect (J3).
+    stale: bool,
 }
 
 /// What has become of a wanted state.
@@ -59,6 +61,12 @@ impl OpRun {
     /// Whether it may still take effect.
     pub(crate) const fn is_open(&self) -> bool {
         matches!(self.state, State::Issued(_) | State::Doubt { .. })
+    }
+
+    /// Its workflow has ended. Whether it still has to be waited for.
+    pub(crate) const fn let_go(&mut self) -> bool {
+        self.stale = true;
+        self.is_open()
     }
 
     pub(crate) const fn deadline(&self) -> Option<Instant> {
@@ -118,8 +126,9 @@ impl GroupState {
             plan: self.plan_digest(cx, g),
             target,
         };
-        if let Some(run) = self.run.ops.get(&target) {
+        if let Some(run) = self.run.ops.get_mut(&target) {
             if run.op.id == id {
+                run.stale = false;
                 return run.ensured();
             }
             let supersedes = goal.takes_away() && id.token > run.op.id.token;
@@ -138,7 +147,7 @@ impl GroupState {
         }
         let op = Op { id, attempt: cx.boot.wrapping_mul(256), goal };
         let state = if self.run.observe_first { self.observe(cx, target, 0) } else { Self::issue(cx, op) };
-        self.run.ops.insert(target, OpRun { op, state, fails: 0, escalated: false });
+        self.run.ops.insert(target, OpRun { op, state, fails: 0, escalated: false, stale: false });
         Ensured::Pending
     }
 
@@ -220,6 +229,7 @@ impl GroupState {
             }
         };
         match outcome {
+            _ if run.stale => self.drop_stale(cx, target),
             Ok(seen) if run.op.reached(&seen) => {
                 self.learn(&run.op, &seen);
                 self.set(cx, target, State::Reached);
@@ -227,6 +237,14 @@ impl GroupState {
             Ok(_) => self.failed(cx, target, run, Failure::Failed),
             Err(failure) => self.failed(cx, target, run, failure),
         }
+    }
+
+    /// An operation that nobody wants any more has ended, or was seen not to be under way.
+    fn drop_stale(&mut self, cx: &mut Cx<'_>, target: Target) {
+        self.give_back_slot(cx, target);
+        self.run.ops.remove(&target);
+        let group = self.record.group;
+        self.clear(cx, |a| *a == Alert::InDoubt { group, target });
     }
 
     fn failed(&mut self, cx: &mut Cx<'_>, target: Target, run: OpRun, failure: Failure) {
@@ -260,6 +278,8 @@ impl GroupState {
         let Some(run) = self.run.ops.get(&target).copied() else { return };
         let State::Doubt { asks, .. } = run.state else { return };
         match seen {
+            // What comes next on this object has a higher token, which fences this one.
+            Some(_) if run.stale => self.drop_stale(cx, target),
             Some(seen) if run.op.reached(seen) => {
                 self.learn(&run.op, seen);
                 self.set(cx, target, State::Reached);

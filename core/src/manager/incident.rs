@@ -48,6 +48,8 @@ impl RecoveryManager {
             Noticed::Healthy { was_lost } => {
                 self.grouping.healthy(l, probe);
                 if was_lost {
+                    // D3: a host that flaps takes its own word back, however old this answer is.
+                    self.grouping.withdrawn(l, h);
                     self.back(site, now, effects, l);
                 }
             }
@@ -128,6 +130,12 @@ impl RecoveryManager {
                 Due::Poll => {
                     let here = site.inventory.hosts.iter().filter(|(_, h)| h.side == site.here);
                     effects.extend(here.map(|(_, h)| Effect::Poll(h.key)));
+                    // D1, D3: answers get lost, and a unit attention is none. Where there is nobody else to ask, one
+                    // question was enough.
+                    let hosts = |lun: LunIx| site.inventory.luns[lun].ends[site.here.at()].as_ref().map_or(0, |e| e.hosts.len());
+                    for lun in self.grouping.undecided().filter(|&lun| hosts(lun) > 1) {
+                        self.probe_all(site, effects, lun);
+                    }
                 }
                 Due::Closed(window) => self.closed(site, now, effects, &window),
             }

@@ -93,6 +93,8 @@ impl RecoveryManager {
                 self.group(site, now, effects, message.group, |state, cx, g| state.message(cx, g, message));
             }
             Fact::Path { host, lun, path, probe, answer } => {
+                // G4: what is over closes before anything joins.
+                self.grouping_due(site, now, effects);
                 self.path(site, now, effects, (host, lun, path), probe, &answer);
             }
             Fact::Array { array: _, lun, answer } => self.array(site, lun, answer),

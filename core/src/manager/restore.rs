@@ -64,7 +64,7 @@ impl RecoveryManager {
             acknowledge: BTreeSet::new(),
             detector: Detector::default(),
             grouping: Grouping::new(&site.policy.grouping, now),
-            probe: ProbeId(0),
+            probe: ProbeId(boot << 16),
             contradicted: BTreeMap::new(),
             groups,
             slots,

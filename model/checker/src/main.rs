@@ -8,8 +8,8 @@ use farshore_model::mutants::{MUTANTS, without};
 use farshore_model::pins::PINS;
 use farshore_model::search::{Failed, exhaust};
 use farshore_model::shortest::{Shortest, explore};
-use farshore_model::{Checked, load};
-use farshore_world::{SOMETIMES, trace};
+use farshore_model::Checked;
+use farshore_world::{Action, SOMETIMES, Start, Trace};
 
 /// Explores the real machines in the world, exhaustively.
 #[derive(Parser)]
@@ -71,7 +71,7 @@ fn run(what: What) -> Result<()> {
         What::Mutants { script } => mutants(script),
         What::Shortest { scope } => shortest(&scope),
         What::Explore { scope, port } => {
-            let checked = load(&scope)?;
+            let checked = Checked::load(&scope)?;
             eprintln!("exploring {scope} at http://127.0.0.1:{port}");
             let builder = stateright::Model::checker(checked);
             builder.serve(("127.0.0.1", port));
@@ -87,7 +87,7 @@ fn scopes(names: &[String]) -> Result<()> {
     let mut wrong = Vec::new();
     let all: Vec<String> = PINS.iter().map(|p| p.scope.into()).collect();
     for name in if names.is_empty() { &all } else { names } {
-        let checked = load(name)?;
+        let checked = Checked::load(name)?;
         let pin = PINS.iter().find(|p| p.scope == name);
         match exhaust(checked, name) {
             Ok(found) => {
@@ -105,7 +105,7 @@ fn scopes(names: &[String]) -> Result<()> {
             }
             Err(Failed::CutShort) => bail!("{name}: the search ended before everything was seen: it shows nothing"),
             Err(Failed::Violated(property, way)) => {
-                println!("{}", trace::print(&load(name)?, &way));
+                println!("{}", script(&Checked::load(name)?, &way));
                 bail!("{name}: {property} does not hold; the way there is above, `shortest {name}` finds a shorter one")
             }
         }
@@ -120,7 +120,7 @@ fn scopes(names: &[String]) -> Result<()> {
 /// The second explorer agrees on the smallest scope.
 fn cross_check() -> Result<()> {
     let smallest = PINS.iter().min_by_key(|p| p.states).context("no scope is pinned")?;
-    match explore(&load(smallest.scope)?) {
+    match explore(&Checked::load(smallest.scope)?) {
         Shortest::Sound(states) if states == smallest.states => {
             println!("the second explorer agrees on {}: {states} states", smallest.scope);
             Ok(())
@@ -132,11 +132,16 @@ fn cross_check() -> Result<()> {
     }
 }
 
-fn mutants(script: bool) -> Result<()> {
+/// A way as a golden script.
+fn script(checked: &Checked, way: &[Action]) -> Trace {
+    Trace::record(&checked.setup, Start::Protected, &checked.start, way)
+}
+
+fn mutants(print: bool) -> Result<()> {
     println!("\n{:<12} {:<20} {:>6} {:>10}  breaks", "without", "scope", "steps", "states");
     let mut unnoticed = Vec::new();
     for mutant in MUTANTS {
-        let checked = load(mutant.scope)?;
+        let checked = Checked::load(mutant.scope)?;
         let guard = format!("{:?}", mutant.guard);
         match without(mutant.guard, &checked) {
             Shortest::Sound(states) => {
@@ -145,8 +150,8 @@ fn mutants(script: bool) -> Result<()> {
             }
             Shortest::Defect { violation, way, states } => {
                 println!("{guard:<12} {:<20} {:>6} {states:>10}  {violation}", mutant.scope, way.len());
-                if script {
-                    println!("{}", trace::print(&checked, &way));
+                if print {
+                    println!("{}", script(&checked, &way));
                 }
             }
         }
@@ -155,14 +160,14 @@ fn mutants(script: bool) -> Result<()> {
 }
 
 fn shortest(name: &str) -> Result<()> {
-    let checked = load(name)?;
+    let checked = Checked::load(name)?;
     match explore(&checked) {
         Shortest::Sound(states) => {
             println!("{name}: {states} states, nothing is wrong");
             Ok(())
         }
         Shortest::Defect { violation, way, states } => {
-            println!("{}", trace::print(&checked, &way));
+            println!("{}", script(&checked, &way));
             bail!("{name}: {violation}, after {} steps, {states} states seen", way.len())
         }
     }

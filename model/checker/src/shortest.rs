@@ -63,11 +63,7 @@ pub fn explore(checked: &Checked) -> Shortest {
 }
 
 fn defect(checked: &Checked, world: &World) -> Option<Violation> {
-    let settles = || {
-        let what = "nothing is left to happen but faults, and a loss is neither recovered nor an alert".into();
-        (!world.settles(&checked.setup)).then_some(Violation { property: "L1 L2 L3", what })
-    };
-    world.check(&checked.setup).err().or_else(settles)
+    world.check(&checked.setup).err().or_else(|| checked.settles(world).err())
 }
 
 fn way(seen: &[Seen], mut at: u32) -> Vec<Action> {

@@ -168,9 +168,11 @@ impl World {
         if group.luns.iter().any(|l| gone(&l)) && !alerted {
             return Err(("L1", "a LUN is lost at the owner, and there is neither a failover nor an alert"));
         }
+        // What a lost host ran is the business of the site's own HA (D5).
+        let ailed = group.hosts[owner.at()].iter().any(|h| self.ghost.ailed[h.at()]);
         let well = |v: &VmIx| {
             let at = &self.vms[v.at()].at[owner.at()];
-            self.runs(owner, *v) && at.guest == Guest::Up && !at.stuck
+            ailed || (self.runs(owner, *v) && at.guest == Guest::Up && !at.stuck)
         };
         if !group.vms.iter().all(well) && !alerted {
             return Err(("L1", "a VM does not run, and no alert says so"));

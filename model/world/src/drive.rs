@@ -239,7 +239,6 @@ impl World {
                 for &lun in &setup.inventory().hosts[host].luns {
                     facts.extend(self.path_facts(setup, host, lun, None));
                 }
-                facts.push(Fact::Polled(key));
                 facts
             }
             Effect::Probe { host, lun, probe } => {

@@ -1,6 +1,6 @@
 //! What can happen next: progress first, in a fixed order.
 
-use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
+use farshore_core::ids::{HostIx, Index, Side, VmIx};
 
 use crate::action::{Action, Answering, Choice, Delivery, Doing, Rank};
 use crate::host::{Guest, Health};
@@ -254,10 +254,13 @@ impl World {
 
     /// Whether a fault would change anything.
     pub(crate) fn can_break(&self, setup: &Setup, fault: Fault) -> bool {
-        let present = |side: Side, lun: LunIx| self.luns[lun.at()].at(side).map(|c| c.present);
         match fault {
-            Fault::LoseLun(side, lun) => present(side, lun) == Some(true),
-            Fault::ReturnLun(side, lun) => present(side, lun) == Some(false),
+            Fault::LoseLun(side, lun) => self.luns[lun.at()].at(side).is_some_and(|c| c.present),
+            // Hosts that saw the loss say so first: a LUN that was gone for a moment is a loss all the same (G6).
+            Fault::ReturnLun(side, lun) => {
+                let copy = self.luns[lun.at()].at(side);
+                copy.is_some_and(|c| !c.present && c.paths.iter().all(|p| p.report != Report::Due))
+            }
             Fault::LoseArray(array) | Fault::SilenceArray(array) => self.arrays[array.at()],
             Fault::WakeArray(array) => !self.arrays[array.at()],
             Fault::Path(host, lun, path, says) => {

@@ -1,6 +1,6 @@
 //! What the properties have to remember: nothing that a manager, an array or a host could see.
 
-use farshore_core::ids::{Digest, Epoch, Index, Side, Turn};
+use farshore_core::ids::{Digest, Epoch, GroupKey, Index, Side, Turn};
 use farshore_core::operation::{OpId, Seen, Target};
 use farshore_core::record::GivePhase;
 
@@ -75,6 +75,8 @@ pub struct Doubt {
     pub id: OpId,
     /// The newest attempt.
     pub attempt: u32,
+    /// The manager has seen the object since. What it issues next with a higher token fences this one.
+    pub observed: bool,
 }
 
 impl Ghost {
@@ -111,8 +113,8 @@ impl Ghost {
     pub(crate) fn issued(&mut self, side: Side, id: OpId, attempt: u32) {
         let doubts = &mut self.doubts[side.at()];
         match doubts.binary_search_by_key(&(id.target, id), |d| (d.target, d.id)) {
-            Ok(at) => doubts[at].attempt = attempt,
-            Err(at) => doubts.insert(at, Doubt { target: id.target, id, attempt }),
+            Ok(at) => (doubts[at].attempt, doubts[at].observed) = (attempt, false),
+            Err(at) => doubts.insert(at, Doubt { target: id.target, id, attempt, observed: false }),
         }
     }
 
@@ -120,18 +122,20 @@ impl Ghost {
     pub(crate) fn answered(&mut self, side: Side, id: OpId, attempt: u32, seen: Option<&Seen>) {
         self.doubts[side.at()].retain(|d| d.id != id || d.attempt != attempt);
         if let Some(seen) = seen {
-            self.observed(side, id.target, seen);
+            self.observed(side, id.group, id.target, seen);
         }
     }
 
     /// A manager was told what was seen of an object: what is older than its token can take no effect any more.
-    pub(crate) fn observed(&mut self, side: Side, target: Target, seen: &Seen) {
+    pub(crate) fn observed(&mut self, side: Side, group: GroupKey, target: Target, seen: &Seen) {
         let token = match seen {
             Seen::Lun(s) => s.token,
             Seen::Host(s) => s.token,
             Seen::Vm(s) => s.token,
         };
-        self.doubts[side.at()].retain(|d| d.target != target || d.id.token > token);
+        let doubts = &mut self.doubts[side.at()];
+        doubts.retain(|d| (d.target, d.id.group) != (target, group) || d.id.token > token);
+        doubts.iter_mut().filter(|d| (d.target, d.id.group) == (target, group)).for_each(|d| d.observed = true);
     }
 }
 

@@ -208,7 +208,7 @@ impl World {
         let inventory = setup.inventory();
         let host = inventory.hosts.find(on).ok_or(Failure::Unknown)?;
         let info = &inventory.vms[vm];
-        if let Some(held) = info.group.and_then(|g| self.host_group(setup, host, g)) {
+        if let Some(held) = info.group.and_then(|g| self.host_group(setup, host, g)).copied() {
             if refuses(held.token, op.id.token) {
                 return Err(Failure::Superseded);
             }

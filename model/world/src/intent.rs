@@ -13,6 +13,7 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
         Target::Lun(lun) => op.goal == Goal::ReadOnly && record.returning.get(&lun) == Some(&token),
         Target::Host(_) | Target::Vm(_) => false,
     };
+    let promotes = matches!(op.goal, Goal::Cut | Goal::RolledBack { .. } | Goal::ReadWrite | Goal::Mounted);
     returning
         || match &record.work {
             Work::Idle => false,
@@ -23,7 +24,7 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                     && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
             }
             Work::Give(give) => match give.phase {
-                GivePhase::Quiescing => {
+                GivePhase::Quiescing | GivePhase::Confirming => {
                     own && matches!(
                         op.goal,
                         Goal::Stopped { .. } | Goal::Fenced | Goal::Drained | Goal::ReplicationStopped | Goal::ReadOnly
@@ -39,17 +40,15 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                 GivePhase::Held(_)
                 | GivePhase::Queued
                 | GivePhase::BackingOff
-                | GivePhase::Preparing
-                | GivePhase::Confirming => false,
+                | GivePhase::Preparing => false,
             },
             Work::Take(take) => {
+                // What an earlier phase of the turn wanted stays wanted.
                 own && match take.phase {
                     TakePhase::Reserved | TakePhase::Waiting => false,
                     TakePhase::Cutting => op.goal == Goal::Cut,
-                    TakePhase::Promoting => {
-                        matches!(op.goal, Goal::RolledBack { .. } | Goal::ReadWrite | Goal::Mounted)
-                    }
-                    TakePhase::Starting => matches!(op.goal, Goal::Running { .. }),
+                    TakePhase::Promoting => promotes,
+                    TakePhase::Starting => promotes || matches!(op.goal, Goal::Running { .. }),
                     TakePhase::PuttingBack => {
                         matches!(op.goal, Goal::ReadWrite | Goal::Mounted | Goal::Running { .. })
                     }

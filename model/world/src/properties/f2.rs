@@ -16,9 +16,8 @@ pub(super) fn released(world: &mut World, setup: &Setup, side: Side, group: Grou
     let fenced = |h: &HostIx| world.host_group(setup, *h, group).is_some_and(|held| held.token >= token && !held.mounted);
     let locked = |l: &LunIx| {
         let copy = world.luns[l.at()].at(side);
-        let array = setup.inventory().luns[*l].ends[side.at()].as_ref().map(|end| end.array);
-        let awake = array.is_some_and(|a| world.arrays[a.at()]);
-        copy.is_some_and(|c| c.token >= token || (!c.present && !awake))
+        let returning = record.returning.get(&setup.inventory().luns[*l].key);
+        copy.is_some_and(|c| c.token >= token || returning.is_some_and(|t| *t >= token))
     };
     let what = if info.vms.iter().any(|&v| world.runs(side, v)) {
         "a group is released while a VM of it runs"

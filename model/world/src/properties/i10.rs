@@ -9,9 +9,11 @@ pub(super) const PROPERTY: Property = Property {
     holds: |world, _| unbroken(world, "I10"),
 };
 
-/// A command is issued.
-pub(super) fn command(world: &mut World, record: Option<&GroupRecord>, op: &Op) {
-    if !record.is_some_and(|r| intent::allows(r, op)) {
+/// A command is issued. One whose end is not known is issued again for as long as that lasts (J3), whatever has become
+/// of the intent that it once had.
+pub(super) fn command(world: &mut World, side: Side, record: Option<&GroupRecord>, op: &Op) {
+    let again = world.ghost.doubts[side.at()].iter().any(|d| d.id == op.id);
+    if !again && !record.is_some_and(|r| intent::allows(r, op)) {
         world.ghost.breached("I10", "a command is issued that no durable record wants");
     }
 }

@@ -27,7 +27,6 @@ mod i8;
 mod i9;
 mod p1;
 
-use farshore_core::effect::Effect;
 use farshore_core::event::{Alert, Event};
 use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, LunIx, LunKey, Side, VmIx};
 use farshore_core::input::Fact;
@@ -138,7 +137,9 @@ pub(crate) fn before_fact(world: &mut World, setup: &Setup, side: Side, fact: &F
     match fact {
         Fact::Message(message) => f3::told(world, setup, side, message),
         Fact::Answer { id, attempt, outcome } => world.ghost.answered(side, *id, *attempt, outcome.as_ref().ok()),
-        Fact::Observed { target, seen: Some(seen), .. } => world.ghost.observed(side, *target, seen),
+        Fact::Observed { group, target, seen: Some(seen) } => {
+            world.ghost.observed(side, *group, *target, seen);
+        }
         _ => {}
     }
 }
@@ -151,7 +152,7 @@ pub(crate) fn before_send(world: &mut World, setup: &Setup, side: Side, message:
 /// A manager issues a command.
 pub(crate) fn before_do(world: &mut World, setup: &Setup, side: Side, op: &Op) {
     let record = world.node(side).record(op.id.group).cloned();
-    i10::command(world, record.as_ref(), op);
+    i10::command(world, side, record.as_ref(), op);
     i12::issued(world, setup, side, op);
     if let Some(record) = &record {
         i3::issued(world, setup, side, record, op);

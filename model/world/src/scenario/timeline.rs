@@ -160,7 +160,10 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         }
         Deed::Cut(link) => cut(names, &link, true),
         Deed::Mend(link) => cut(names, &link, false),
-        Deed::EndDisturbances(_) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
+        Deed::EndDisturbances(true) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
+        Deed::EndDisturbances(false) => {
+            Err(Nonsense::new(names.at, "an event that does nothing", "write `end-disturbances = true`, or leave it out"))
+        }
         Deed::LoseArray(_)
         | Deed::SilenceArray(_)
         | Deed::WakeArray(_)
@@ -324,7 +327,7 @@ fn often(times: Option<u32>) -> String {
 }
 
 fn operations(names: &Names<'_>, f: &OpsFile, how: How, words: &str) -> Result<Resolved, Nonsense> {
-    let target = f.target.as_ref().map(|t| target(names, t)).transpose()?;
+    let target = f.target.as_ref().map(|t| target(names, t, f.kind)).transpose()?;
     let side = f.site.as_ref().map(|s| names.site(s)).transpose()?;
     let verb = f.kind.map_or("every operation on", |v| v.words());
     let whom = f.target.clone().unwrap_or_else(|| "anything".into());
@@ -342,16 +345,21 @@ fn messages(names: &Names<'_>, f: &MailFile, how: How, words: &str) -> Result<Re
     Ok((words, from, Act::Disturb(Disturbance { what: Struck::Mail { from }, how, left: f.times })))
 }
 
-/// A LUN, VM or host, whichever is called that.
-fn target(names: &Names<'_>, name: &str) -> Result<Target, Nonsense> {
+/// A LUN, VM or host: of which there is one of that name, and to which such an operation is done.
+fn target(names: &Names<'_>, name: &str, kind: Option<Verb>) -> Result<Target, Nonsense> {
     let i = names.inventory;
     let vm = || names.vm(name).map(|v| Target::Vm(i.vms[v].key));
     let lun = || names.lun(name).map(|l| Target::Lun(i.luns[l].key));
     let host = || names.host(name).map(|h| Target::Host(i.hosts[h].key));
-    vm().or_else(|_| lun()).or_else(|_| host()).map_err(|_| {
-        let problem = format!("the deployment has no VM, LUN or host called `{name}`");
-        Nonsense::new(names.at, problem, "an operation is done to one of these; leave `target` out for all of them")
-    })
+    match kind {
+        Some(Verb::Stop | Verb::PowerOff | Verb::Start | Verb::Register) => vm(),
+        Some(Verb::Fence | Verb::Mount) => host(),
+        Some(_) => lun(),
+        None => vm().or_else(|_| lun()).or_else(|_| host()).map_err(|_| {
+            let problem = format!("the deployment has no VM, LUN or host called `{name}`");
+            Nonsense::new(names.at, problem, "an operation is done to one of these; leave `target` out for all of them")
+        }),
+    }
 }
 
 fn order(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {

@@ -1,0 +1,57 @@
+//! What the lab runs: four VMs in two tiers, each on a LUN of its own, in one protection group.
+
+use farshore_core::inventory::Readiness;
+use farshore_core::spec::{
+    Datastore, Deployment, Group, Grouping, Host, Lun, Memory, Plan, Policy, Replica, Site, Span, Vm, Waits,
+};
+use farshore_qemu::array::Mode;
+
+/// VMs and their tiers. The LUN and datastore of each are called like it.
+pub const VMS: [(&str, u8); 4] = [("db1", 1), ("db2", 1), ("web1", 2), ("web2", 2)];
+
+/// The LUN that is lost: the first VM's.
+pub const LOST: &str = "db1";
+
+fn site(name: &str) -> Site {
+    let host = |n: u8| Host { memory: Memory(256), max_concurrent_starts: 2, ..Host::named(&format!("{name}-{n}")) };
+    let mut site = Site::of(name, &format!("{name}-san"), &[]);
+    site.hosts = vec![host(1), host(2)];
+    site
+}
+
+/// The lab's deployment.
+#[must_use]
+pub fn deployment(mode: Mode) -> Deployment {
+    let replica = |unit| match mode {
+        Mode::Synchronous => Replica::synchronous("birch-san", unit),
+        Mode::Asynchronous => Replica::asynchronous("birch-san", unit, Span::millis(10_000)),
+    };
+    let vm = |&(name, tier): &(&str, u8)| Vm {
+        tier,
+        memory: Memory(16),
+        ready: Readiness::Heartbeat,
+        depends_on: if tier == 2 { vec![name.replace("web", "db")] } else { Vec::new() },
+        ..Vm::of(name, &[name])
+    };
+    let names: Vec<&str> = VMS.iter().map(|(name, _)| *name).collect();
+    Deployment {
+        sites: vec![site("alder"), site("birch")],
+        luns: (1..).zip(&names).map(|(unit, name)| Lun::of(name, "alder-san", unit).replicated(replica(unit))).collect(),
+        datastores: names.iter().map(|name| Datastore::of(name, &[name])).collect(),
+        vms: VMS.iter().map(vm).collect(),
+        groups: vec![Group::of("shop", &names)],
+        plans: vec![Plan { stop_grace: Span::millis(2000), ready_timeout: Span::millis(20_000), ..Plan::of("move", &["shop"]) }],
+        policy: Policy {
+            grouping: Grouping { short: Span::millis(300), long: Span::millis(2000), ..Grouping::default() },
+            waits: Waits {
+                resend: Span::millis(250),
+                peer_silent: Span::millis(5000),
+                host_op: Span::millis(15_000),
+                observe: Span::millis(1000),
+                ..Waits::default()
+            },
+            ..Policy::default()
+        },
+        ..Deployment::default()
+    }
+}

@@ -1,0 +1,18 @@
+//! The lab: two sites of real parts on one machine, a real loss of a LUN, and a verdict read from the disks.
+//!
+//! ```no_run
+//! let options = farshore_lab::Options::default();
+//! let report = farshore_lab::run(&options, &|_| {}, &|| false)?;
+//! println!("{} ms", report.total_ms());
+//! # Ok::<(), farshore_lab::Failed>(())
+//! ```
+
+mod deployment;
+mod manager;
+mod report;
+mod run;
+mod site;
+
+pub use deployment::{LOST, VMS, deployment};
+pub use report::{Phase, Report};
+pub use run::{Failed, Notice, Options, Progress, run};

@@ -1,0 +1,101 @@
+//! A site's manager: a thread that owns the pump and gives it facts, commands and the time.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use farshore_core::error::Rejected;
+use farshore_core::message::Standing;
+use farshore_core::ports::{Arrays, Hosts, Journal, Link, Pump, Watch};
+use farshore_core::record::{Protection, Work};
+use farshore_core::{Command, Fact};
+use farshore_qemu::clock;
+
+/// What a manager is given.
+pub(crate) enum Input {
+    Fact(Fact),
+    Command(Command, Sender<Result<(), Rejected>>),
+    Look(Sender<View>),
+    Stop,
+}
+
+/// What can be seen of the lab's only group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct View {
+    pub(crate) active: bool,
+    pub(crate) protected: bool,
+    pub(crate) idle: bool,
+    pub(crate) needs_operator: bool,
+}
+
+/// A running manager. Dropping it stops it.
+pub(crate) struct Manager {
+    inputs: Sender<Input>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Manager {
+    /// Runs a pump until told to stop.
+    pub(crate) fn start<H, A, J, L, W>(
+        (inputs, facts): (Sender<Input>, Receiver<Input>),
+        make: impl FnOnce() -> Pump<H, A, J, L, W> + Send + 'static,
+    ) -> Self
+    where
+        H: Hosts + 'static,
+        A: Arrays + 'static,
+        J: Journal + 'static,
+        L: Link + 'static,
+        W: Watch + 'static,
+    {
+        let thread = std::thread::spawn(move || drive(&mut make(), &facts));
+        Self { inputs, thread: Some(thread) }
+    }
+
+    pub(crate) fn command(&self, command: Command) -> Option<Result<(), Rejected>> {
+        let (answer, answered) = channel();
+        self.inputs.send(Input::Command(command, answer)).ok()?;
+        answered.recv_timeout(Duration::from_secs(5)).ok()
+    }
+
+    pub(crate) fn look(&self) -> Option<View> {
+        let (answer, answered) = channel();
+        self.inputs.send(Input::Look(answer)).ok()?;
+        answered.recv_timeout(Duration::from_secs(5)).ok()
+    }
+}
+
+impl Drop for Manager {
+    fn drop(&mut self) {
+        let _ = self.inputs.send(Input::Stop);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(
+    pump: &mut Pump<H, A, J, L, W>,
+    inputs: &Receiver<Input>,
+) {
+    loop {
+        let wait = pump.deadline().map_or(60_000, |(at, _)| (at - clock::now()).0);
+        match inputs.recv_timeout(Duration::from_millis(wait)) {
+            Ok(Input::Fact(fact)) => pump.fact(clock::now(), fact),
+            Ok(Input::Command(command, answer)) => drop(answer.send(pump.command(clock::now(), command))),
+            Ok(Input::Look(answer)) => drop(answer.send(view(pump))),
+            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => pump.fact(clock::now(), Fact::Wake),
+        }
+    }
+}
+
+fn view<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(pump: &Pump<H, A, J, L, W>) -> View {
+    let status = pump.machine().status(pump.site());
+    let record = status.groups.first().map(|g| g.record);
+    View {
+        active: record.is_some_and(|r| r.authority.standing() == Standing::Active),
+        protected: record.is_some_and(|r| r.protection == Protection::Protected),
+        idle: record.is_some_and(|r| r.work == Work::Idle),
+        needs_operator: record.is_some_and(|r| r.latch.is_some()),
+    }
+}

@@ -1,0 +1,293 @@
+//! One run: build, protect, lose a LUN, wait for the VMs, judge.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant as Clock};
+
+use farshore_core::Command;
+use farshore_core::error::{Rejected, RestoreError};
+use farshore_core::event::Event;
+use farshore_core::ids::{GroupKey, Side};
+use farshore_core::inventory::{ConfigError, Site as Inventory};
+use farshore_core::time::Instant;
+use farshore_journal::JournalError;
+use farshore_qemu::array::{Array, Config, Mode};
+use farshore_qemu::verdict::{self, Said};
+use farshore_qemu::{LabError, clock};
+use thiserror::Error;
+
+use crate::deployment::{LOST, VMS, deployment};
+use crate::report::{Mark, Report};
+use crate::site::{Site, Watcher};
+
+/// What a run is to be like.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How LUNs are replicated.
+    pub mode: Mode,
+    /// Limit of the replication link per LUN, bytes per second.
+    pub rate: Option<u64>,
+    /// Where its files go; `None`: a temporary directory that is removed after a run that went well.
+    pub dir: Option<PathBuf>,
+    /// How long the VMs run protected before the loss.
+    pub calm: Duration,
+    /// QEMU's accelerator.
+    pub accelerator: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let calm = Duration::from_millis(1500);
+        Self { mode: Mode::Synchronous, rate: None, dir: None, calm, accelerator: "tcg".into() }
+    }
+}
+
+/// What a run is doing, for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A step of the lab itself.
+    Step(&'static str),
+    /// A manager told something: site, milliseconds since the loss (`None`: before it), what.
+    Event(Side, Option<u64>, Event),
+    /// The LUN is lost now.
+    Lost,
+    /// A VM's newest acknowledged record at each site.
+    Vm(&'static str, [Option<u32>; 2]),
+}
+
+/// Who is told what a run is doing.
+pub type Progress<'a> = &'a (dyn Fn(Notice) + Send + Sync);
+
+/// Why a run came to nothing.
+#[derive(Debug, Error)]
+pub enum Failed {
+    /// A real part did not do what it should.
+    #[error(transparent)]
+    Part(#[from] LabError),
+    /// The journal could not be used.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The link could not be opened.
+    #[error("the managers' link cannot be opened: {0}")]
+    Link(std::io::Error),
+    /// The lab's own deployment is not valid.
+    #[error("the lab's deployment is not valid: {0}")]
+    Config(#[from] ConfigError),
+    /// A manager did not start.
+    #[error("a manager did not start: {0}")]
+    Restore(#[from] RestoreError),
+    /// A command was rejected.
+    #[error("a manager rejected a command: {0}")]
+    Rejected(#[from] Rejected),
+    /// The work directory cannot be made.
+    #[error("the work directory cannot be made: {0}")]
+    Dir(std::io::Error),
+    /// Something did not happen in time.
+    #[error("{what} did not happen within {seconds} s; the files of the run are in {dir}")]
+    Late {
+        /// What.
+        what: &'static str,
+        /// How long it was waited for.
+        seconds: u64,
+        /// Where to look.
+        dir: PathBuf,
+    },
+    /// Somebody pressed Ctrl-C.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The parts of a run, in the order in which they are taken down.
+struct Lab<'a> {
+    sites: Vec<Site>,
+    dir: PathBuf,
+    progress: Progress<'a>,
+    interrupted: &'a dyn Fn() -> bool,
+}
+
+/// One run. `interrupted` is asked often; once it says yes everything is taken down.
+///
+/// # Errors
+/// A part that did not do what it should. What was lost or run twice is no error but in the report.
+pub fn run(options: &Options, progress: Progress<'_>, interrupted: &dyn Fn() -> bool) -> Result<Report, Failed> {
+    let temporary = tempfile::Builder::new().prefix("farshore-lab-").tempdir().map_err(Failed::Dir)?;
+    let dir = match &options.dir {
+        Some(dir) => {
+            std::fs::create_dir_all(dir).map_err(Failed::Dir)?;
+            dir.clone()
+        }
+        None => temporary.path().to_path_buf(),
+    };
+    let result = go(options, dir, progress, interrupted);
+    let keep = !matches!(&result, Ok(report) if report.wrong().is_empty());
+    if keep && options.dir.is_none() && !interrupted() {
+        let kept = temporary.keep();
+        eprintln!("farshore: the files of this run are kept in {}", kept.display());
+    }
+    result
+}
+
+fn go(
+    options: &Options,
+    dir: PathBuf,
+    progress: Progress<'_>,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<Report, Failed> {
+    let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
+    let mut lab = Lab { sites: Vec::new(), dir, progress, interrupted };
+    lab.build(options)?;
+    lab.start_guests()?;
+    lab.protect(&marks)?;
+    progress(Notice::Step("the VMs run, protected"));
+    lab.pause(options.calm)?;
+    let lost_at = clock::now();
+    lab.sites[0].array.lose(LOST)?;
+    progress(Notice::Lost);
+    lab.await_recovery(&marks, lost_at)?;
+    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    lab.judge(options.mode, lost_at, &marks)
+}
+
+impl Lab<'_> {
+    fn build(&mut self, options: &Options) -> Result<(), Failed> {
+        (self.progress)(Notice::Step("two arrays and their hosts are built"));
+        let inventories = Inventory::pair(&deployment(options.mode))?;
+        let mut arrays = Vec::new();
+        for (at, inventory) in inventories.iter().enumerate() {
+            let site = inventory.inventory.sites[at].name.clone();
+            let dir = self.dir.join(&site);
+            std::fs::create_dir_all(&dir).map_err(Failed::Dir)?;
+            let first = at == 0;
+            let luns = (1..).zip(VMS).map(|(unit, (vm, _))| (vm.to_string(), unit, first.then(|| vm.to_string())));
+            // Control ports are the machine's: two labs at once keep out of each other's way by their process ids.
+            let control = u16::try_from(std::process::id() % 15_000).unwrap_or(0) * 2 + u16::try_from(at).unwrap_or(0) + 100;
+            arrays.push(Array::start(Config {
+                site,
+                dir,
+                luns: luns.collect(),
+                mode: options.mode,
+                rate: options.rate,
+                writable: first,
+                control,
+            })?);
+            self.check_interrupt()?;
+        }
+        Array::pair(&arrays[0], &arrays[1]);
+        for (inventory, array) in inventories.into_iter().zip(arrays) {
+            self.sites.push(Site::start(inventory, array, &options.accelerator)?);
+        }
+        Ok(())
+    }
+
+    fn start_guests(&self) -> Result<(), Failed> {
+        (self.progress)(Notice::Step("four VMs start at alder"));
+        for (at, (vm, _)) in VMS.iter().enumerate() {
+            let host = if at % 2 == 0 { "alder-1" } else { "alder-2" };
+            self.sites[0].hosts.power_on(vm, host)?;
+        }
+        self.wait("each VM's first records", 30, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
+    }
+
+    fn protect(&mut self, marks: &Arc<Mutex<Vec<Mark>>>) -> Result<(), Failed> {
+        (self.progress)(Notice::Step("two managers start, and protect the group"));
+        let addresses = [self.sites[0].address(), self.sites[1].address()];
+        for (at, side) in Side::BOTH.into_iter().enumerate() {
+            let marks = marks.clone();
+            let watch: Watcher = Arc::new(move |when, event| {
+                marks.lock().unwrap_or_else(PoisonError::into_inner).push(Mark { when, side, event });
+            });
+            self.sites[at].manage(addresses[1 - at], watch)?;
+        }
+        let verified = || self.view(0).is_some();
+        self.wait("the managers' first words", 10, verified)?;
+        let manager = self.sites[0].manager.as_ref();
+        self.wait("the command to protect", 10, || {
+            let command = Command::Protect(vec![GroupKey::of("shop")]);
+            matches!(manager.and_then(|m| m.command(command)), Some(Ok(())))
+        })?;
+        self.wait("the protection of the group", 60, || self.view(0).is_some_and(|v| v.protected && v.idle))
+    }
+
+    fn await_recovery(&self, marks: &Arc<Mutex<Vec<Mark>>>, lost_at: Instant) -> Result<(), Failed> {
+        let mut told = 0;
+        let mut tell = || {
+            let all = marks.lock().unwrap_or_else(PoisonError::into_inner);
+            for mark in &all[told..] {
+                let since = (mark.when >= lost_at).then(|| (mark.when - lost_at).0);
+                (self.progress)(Notice::Event(mark.side, since, mark.event));
+            }
+            told = all.len();
+        };
+        let done = self.wait("the recovery of every VM", 90, || {
+            tell();
+            let up = VMS.iter().all(|(vm, _)| self.said(1, vm).acks.len() >= 3);
+            let settled = self.view(0).is_some_and(|v| v.idle) && self.view(1).is_some_and(|v| v.active && v.idle);
+            let stuck = (0..2).any(|at| self.view(at).is_some_and(|v| v.needs_operator));
+            (up && settled) || stuck
+        });
+        tell();
+        done
+    }
+
+    fn judge(&mut self, mode: Mode, lost_at: Instant, marks: &[Mark]) -> Result<Report, Failed> {
+        // Managers and VMs first: a disk is judged when nobody writes it.
+        for site in &mut self.sites {
+            site.manager = None;
+            site.hosts.end_all();
+        }
+        let mut vms = Vec::new();
+        for (vm, _) in VMS {
+            let disk = match self.sites[1].array.device(vm) {
+                Some(device) => verdict::disk(&device)?,
+                None => Default::default(),
+            };
+            vms.push(verdict::judge(vm, &self.said(0, vm), &self.said(1, vm), &disk));
+        }
+        let log = |at: usize| std::fs::read_to_string(self.sites[at].dir.join("access.jsonl")).unwrap_or_default();
+        let both = verdict::both_writable(&log(0), &log(1));
+        Ok(Report::new(mode, lost_at, marks, vms, both))
+    }
+
+    fn view(&self, at: usize) -> Option<crate::manager::View> {
+        self.sites[at].manager.as_ref().and_then(crate::manager::Manager::look)
+    }
+
+    fn said(&self, at: usize, vm: &str) -> Said {
+        let text = std::fs::read_to_string(self.sites[at].dir.join(format!("{vm}.said")));
+        verdict::said(&text.unwrap_or_default())
+    }
+
+    fn check_interrupt(&self) -> Result<(), Failed> {
+        if (self.interrupted)() { Err(Failed::Interrupted) } else { Ok(()) }
+    }
+
+    fn pause(&self, span: Duration) -> Result<(), Failed> {
+        let began = Clock::now();
+        while began.elapsed() < span {
+            self.check_interrupt()?;
+            self.tell_vms();
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+
+    fn tell_vms(&self) {
+        for (vm, _) in VMS {
+            let newest = [0, 1].map(|at| self.said(at, vm).acks.last().map(|(_, n)| *n));
+            (self.progress)(Notice::Vm(vm, newest));
+        }
+    }
+
+    fn wait(&self, what: &'static str, seconds: u64, mut happened: impl FnMut() -> bool) -> Result<(), Failed> {
+        let began = Clock::now();
+        while !happened() {
+            self.check_interrupt()?;
+            if began.elapsed() > Duration::from_secs(seconds) {
+                return Err(Failed::Late { what, seconds, dir: self.dir.clone() });
+            }
+            self.tell_vms();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! One site: an array, hosts, a manager with its journal and its way to the peer.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use farshore_core::event::Event;
+use farshore_core::ids::VmKey;
+use farshore_core::inventory::Site as Inventory;
+use farshore_core::ports::{Parts, Pump};
+use farshore_core::{Fact, Instant};
+use farshore_journal::{Store, Writer};
+use farshore_link::{Listener, Peer};
+use farshore_qemu::array::Array;
+use farshore_qemu::clock;
+use farshore_qemu::host::{Hosts, VmConfig};
+use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
+
+use crate::manager::{Input, Manager};
+use crate::run::Failed;
+
+/// Told of each event of a manager, with the time.
+pub(crate) type Watcher = Arc<dyn Fn(Instant, Event) + Send + Sync>;
+
+/// A site of real parts. Its manager goes first, then its VMs, then its array.
+pub(crate) struct Site {
+    pub(crate) manager: Option<Manager>,
+    listener: Listener,
+    pub(crate) hosts: Arc<Hosts>,
+    pub(crate) array: Arc<Array>,
+    pub(crate) dir: PathBuf,
+    inventory: Inventory,
+    inputs: Option<(Sender<Input>, Receiver<Input>)>,
+    facts: Sender<Fact>,
+}
+
+impl Site {
+    /// Hosts on an array, and an ear for the peer.
+    pub(crate) fn start(inventory: Inventory, array: Arc<Array>, accelerator: &str) -> Result<Self, Failed> {
+        let (inputs, pending) = channel();
+        let (facts, told) = channel::<Fact>();
+        let on = inputs.clone();
+        std::thread::spawn(move || told.into_iter().try_for_each(|fact| on.send(Input::Fact(fact))));
+        let name = inventory.inventory.sites[inventory.here.at()].name.clone();
+        let i = &inventory.inventory;
+        let unit = |vm: &farshore_core::inventory::Vm| {
+            let end = i.luns[vm.luns[0]].ends[inventory.here.at()].as_ref();
+            end.map_or(0, |end| end.unit)
+        };
+        let vms = i.vms.iter().map(|(_, vm)| VmConfig { name: vm.name.clone(), unit: unit(vm) }).collect();
+        let beats = facts.clone();
+        let beat = move |vm: &str| drop(beats.send(Fact::Heartbeat(VmKey::of(vm))));
+        let dir = array.dir().to_path_buf();
+        let hosts = Hosts::new(&name, dir.clone(), array.portal(), accelerator, vms, beat)?;
+        let ear = facts.clone();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = Listener::start(any, move |fact| drop(ear.send(fact))).map_err(Failed::Link)?;
+        Ok(Self { manager: None, listener, hosts, array, dir, inventory, inputs: Some((inputs, pending)), facts })
+    }
+
+    pub(crate) const fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// Starts the manager, on a journal of its own.
+    pub(crate) fn manage(&mut self, peer: SocketAddr, watch: Watcher) -> Result<(), Failed> {
+        let Some(inputs) = self.inputs.take() else { return Ok(()) };
+        let site = self.inventory.clone();
+        let name = site.inventory.sites[site.here.at()].name.clone();
+        let store = Store::create(&self.dir.join("manager.journal"), &name)?;
+        let boot = store.next_boot()?;
+        let records = store.records()?;
+        let answers = self.facts.clone();
+        let names = Arc::new(Names::of(&site));
+        let parts = Parts {
+            hosts: QemuHosts::new(self.hosts.clone(), names.clone(), self.facts.clone(), &site, &self.array),
+            arrays: QemuArrays::new(self.array.clone(), names, self.facts.clone()),
+            journal: Writer::start(store, move |fact| drop(answers.send(fact))),
+            link: Peer::connect(peer),
+            watch: move |event: Event| watch(clock::now(), event),
+        };
+        let pump = Pump::start(site, boot, records, clock::now(), parts)?;
+        self.manager = Some(Manager::start(inputs, move || pump));
+        Ok(())
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        self.manager = None;
+        self.hosts.end_all();
+    }
+}

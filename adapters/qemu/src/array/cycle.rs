@@ -1,0 +1,265 @@
+//! Asynchronous replication in cycles: each brings the peer from one point in time to the next.
+//!
+//! The source copies what has changed since the last cycle, as of one moment (copy before write). The target takes it
+//! into an overlay on its last complete point: a cycle that does not end leaves the point as it was. A complete overlay
+//! is the new point; it is merged down while the next one is written.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant as Clock};
+
+use farshore_core::ids::Epoch;
+use farshore_core::operation::Point;
+use farshore_core::{Instant, Millis};
+use serde_json::json;
+
+use super::daemon::add_overlay;
+use super::unit::{Unit, not_drained};
+use super::{Array, lock};
+use crate::qmp::PATIENCE;
+use crate::{LabError, clock, guest};
+
+/// Pause between two cycles.
+const PAUSE: Duration = Duration::from_millis(250);
+/// How long one cycle may take.
+const CYCLE: Duration = Duration::from_secs(20);
+
+/// What the source knows.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct State {
+    /// The last complete point at the peer.
+    pub(super) point: Option<u64>,
+    /// Its age; as of the loss, where the source is lost.
+    pub(super) lag: Option<Millis>,
+}
+
+/// The cycles of one LUN.
+#[derive(Debug)]
+pub(super) struct Cycles {
+    shared: Mutex<Shared>,
+    changed: Condvar,
+    stop: AtomicBool,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    lun: String,
+    site: String,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    point: Option<u64>,
+    began: Option<Instant>,
+    /// Cycles that were asked for without a pause.
+    hurry: bool,
+    /// Cycles begun and ended.
+    begun: u64,
+    ended: u64,
+    failed: bool,
+}
+
+impl Cycles {
+    pub(super) fn state(&self, lost_at: Option<Instant>) -> State {
+        let shared = lock(&self.shared);
+        let until = lost_at.unwrap_or_else(clock::now);
+        State { point: shared.point, lag: shared.point.and(shared.began).map(|began| until - began) }
+    }
+
+    /// One more cycle, begun from now on, and its end.
+    pub(super) fn drain(&self, within: Duration) -> Result<(), LabError> {
+        let mut shared = lock(&self.shared);
+        shared.hurry = true;
+        let target = shared.begun + 1;
+        self.changed.notify_all();
+        let limit = Clock::now() + within;
+        while shared.ended < target {
+            let left = limit.saturating_duration_since(Clock::now());
+            if left.is_zero() || shared.failed {
+                return Err(not_drained(&self.site, &self.lun));
+            }
+            shared = self.changed.wait_timeout(shared, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        Ok(())
+    }
+
+    /// No further cycle; the one that is under way is given up.
+    pub(super) fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.changed.notify_all();
+        if let Some(thread) = lock(&self.thread).take() {
+            let _ = thread.join();
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Cycles {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Array {
+    /// Source: cycles begin.
+    pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>) -> Result<(), LabError> {
+        let way = self.way_to_peer(unit, peer)?;
+        let cycles = Arc::new(Cycles {
+            shared: Mutex::new(Shared::default()),
+            changed: Condvar::new(),
+            stop: AtomicBool::new(false),
+            thread: Mutex::new(None),
+            lun: unit.lun.clone(),
+            site: self.config.site.clone(),
+        });
+        unit.source.cycles = Some(cycles.clone());
+        let me = peer.peer.get().cloned().unwrap_or_default();
+        let (there, of) = (Arc::downgrade(peer), cycles.clone());
+        let thread = std::thread::spawn(move || run(&me, &there, &of, &way));
+        *lock(&cycles.thread) = Some(thread);
+        Ok(())
+    }
+
+    /// Source: one cycle. Copies the whole LUN the first time, what has changed since afterwards.
+    fn copy(&self, lun: &str, first: bool, way: &serde_json::Value, stopped: impl Fn() -> bool) -> Result<bool, LabError> {
+        let (node, job, bitmap) = (format!("to-{lun}"), format!("cycle-{lun}"), format!("since-{lun}"));
+        let to = json!({ "driver": "nbd", "node-name": node, "server": way, "export": format!("repl-{lun}"),
+            "reconnect-delay": 0 });
+        self.back.execute("blockdev-add", to)?;
+        let backup = |sync: &str| {
+            let mut data = json!({ "job-id": job, "device": lun, "target": node, "sync": sync,
+                "on-source-error": "report", "on-target-error": "report", "auto-dismiss": false });
+            if sync == "bitmap" {
+                data["bitmap"] = json!(bitmap);
+                data["bitmap-mode"] = json!("on-success");
+            }
+            json!({ "type": "blockdev-backup", "data": data })
+        };
+        let mut actions = vec![backup(if first { "full" } else { "bitmap" })];
+        if first {
+            let add = json!({ "node": lun, "name": bitmap });
+            actions.insert(0, json!({ "type": "block-dirty-bitmap-add", "data": add }));
+        }
+        let began = self.back.execute("transaction", json!({ "actions": actions }));
+        let ended = began.and_then(|_| {
+            let clock = Clock::now();
+            loop {
+                match self.back.job(&job)? {
+                    Some(now) if now["status"] == "concluded" => break,
+                    None => break,
+                    Some(_) if stopped() || clock.elapsed() > CYCLE => {
+                        // Whatever it has copied lies in an overlay that nobody will read.
+                        let _ = self.back.execute("block-job-cancel", json!({ "device": job, "force": true }));
+                        let _ = self.back.conclude(&job, PATIENCE);
+                        return Ok(false);
+                    }
+                    Some(_) => std::thread::sleep(Duration::from_millis(3)),
+                }
+            }
+            self.back.conclude(&job, PATIENCE)
+        });
+        self.back.delete_node(&node)?;
+        if first && !matches!(ended, Ok(true)) {
+            let _ = self.back.execute("block-dirty-bitmap-remove", json!({ "node": lun, "name": bitmap }));
+        }
+        ended
+    }
+
+    /// Target: an overlay for the next cycle; its number, unless frames of this epoch are cut.
+    fn begin_cycle(&self, lun: &str) -> Result<Option<u64>, LabError> {
+        let Some(unit) = self.units.get(lun) else { return Ok(None) };
+        let mut unit = lock(unit);
+        if unit.target.cut.is_some() || unit.writable_to_vms() {
+            return Ok(None);
+        }
+        self.drop_delta(&mut unit)?;
+        let next = unit.target.point.unwrap_or(0) + 1;
+        let node = format!("{lun}-d{next}");
+        let file = self.config.dir.join(format!("{node}.qcow2"));
+        add_overlay(&self.back, &file, &node, &unit.node, guest::LUN_BYTES)?;
+        let id = format!("repl-{lun}");
+        let export = json!({ "type": "nbd", "id": id, "node-name": node, "name": id, "writable": true });
+        self.back.execute("block-export-add", export)?;
+        unit.target.open = true;
+        unit.target.delta = Some(next);
+        Ok(Some(next))
+    }
+
+    /// Target: the cycle is complete, its overlay is the new point.
+    fn end_cycle(&self, lun: &str, cycle: u64) -> Result<bool, LabError> {
+        let Some(unit) = self.units.get(lun) else { return Ok(false) };
+        let mut unit = lock(unit);
+        if unit.target.delta != Some(cycle) || unit.target.cut.is_some() {
+            return Ok(false);
+        }
+        self.back.delete_export(&format!("repl-{lun}"))?;
+        unit.target.delta = None;
+        unit.target.point = Some(cycle);
+        unit.node = format!("{lun}-d{cycle}");
+        Ok(true)
+    }
+
+    /// Target: an unfinished overlay is thrown away.
+    fn drop_delta(&self, unit: &mut Unit) -> Result<(), LabError> {
+        let Some(delta) = unit.target.delta else { return Ok(()) };
+        self.back.delete_export(&format!("repl-{}", unit.lun))?;
+        let node = format!("{}-d{delta}", unit.lun);
+        self.back.delete_node(&node)?;
+        self.back.delete_node(&format!("{node}-f"))?;
+        unit.target.delta = None;
+        Ok(())
+    }
+
+    /// F5: frames of lower epochs are refused from now on; an unfinished cycle is given up.
+    pub(super) fn cut(&self, unit: &mut Unit, epoch: Epoch) -> Result<(), LabError> {
+        unit.target.cut = Some(epoch);
+        self.drop_delta(unit)?;
+        self.back.delete_export(&format!("repl-{}", unit.lun))?;
+        unit.target.open = false;
+        Ok(())
+    }
+
+    /// F5: the copy is at its last complete point already; it keeps no other.
+    pub(super) fn roll_back(unit: &Unit, to: Option<Point>) -> Result<(), LabError> {
+        match to {
+            Some(Point(to)) if unit.target.point != Some(to) => {
+                let reason = format!("it keeps only its last complete point, {:?}", unit.target.point);
+                Err(LabError::Refused { monitor: unit.lun.clone(), command: format!("rolling back to {to}"), reason })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
+
+/// Source: cycle after cycle, until told to stop or lost.
+fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_json::Value) {
+    let mut first = true;
+    while !cycles.stopped() {
+        let (Some(from), Some(to)) = (source.upgrade(), target.upgrade()) else { return };
+        let began = clock::now();
+        lock(&cycles.shared).begun += 1;
+        let mut one = || -> Result<Option<u64>, LabError> {
+            let Some(number) = to.begin_cycle(&cycles.lun)? else { return Ok(None) };
+            let copied = from.copy(&cycles.lun, first, way, || cycles.stopped())?;
+            first = false;
+            Ok((copied && to.end_cycle(&cycles.lun, number)?).then_some(number))
+        };
+        let done = one();
+        drop((from, to));
+        let mut shared = lock(&cycles.shared);
+        match done {
+            Ok(Some(number)) => {
+                (shared.point, shared.began, shared.failed) = (Some(number), Some(began), false);
+                shared.ended = shared.begun;
+            }
+            Ok(None) | Err(_) => shared.failed = true,
+        }
+        cycles.changed.notify_all();
+        if !shared.hurry && !cycles.stopped() {
+            let waited = cycles.changed.wait_timeout(shared, PAUSE).unwrap_or_else(PoisonError::into_inner);
+            shared = waited.0;
+        }
+        shared.hurry = false;
+    }
+}

@@ -1,0 +1,242 @@
+//! A storage array of real parts.
+
+mod cycle;
+mod daemon;
+mod front;
+mod unit;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Write;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+
+use farshore_core::operation::{Failure, Goal, LunSeen, Token};
+use serde_json::json;
+
+use crate::clock;
+use crate::process::Process;
+use crate::tokens::Tokens;
+use crate::{LabError, guest};
+use daemon::Daemon;
+use front::Target;
+use unit::Unit;
+
+/// How a LUN is replicated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each write is acknowledged when both copies have it.
+    Synchronous,
+    /// Deltas follow, each from a point in time.
+    Asynchronous,
+}
+
+/// What an array is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The site.
+    pub site: String,
+    /// Where its files go; it exists.
+    pub dir: PathBuf,
+    /// Its LUNs: name, unit, and the VM whose guest is written on it, where it is a new protected LUN.
+    pub luns: Vec<(String, u16, Option<String>)>,
+    /// How they are replicated.
+    pub mode: Mode,
+    /// Limit of the way to the peer, bytes per second.
+    pub rate: Option<u64>,
+    /// Whether VMs may write its LUNs from the start: it is the owner's.
+    pub writable: bool,
+    /// Tells target daemons of one machine apart.
+    pub control: u16,
+}
+
+/// A running array.
+#[derive(Debug)]
+pub struct Array {
+    config: Config,
+    back: Daemon,
+    front: Daemon,
+    target: Target,
+    nbd: SocketAddr,
+    units: BTreeMap<String, Mutex<Unit>>,
+    tokens: Mutex<Tokens>,
+    log: Mutex<File>,
+    peer: OnceLock<Weak<Self>>,
+    _media: Vec<Process>,
+}
+
+/// A free port on loopback.
+///
+/// # Errors
+/// There is none.
+pub fn free_port() -> Result<SocketAddr, LabError> {
+    let listener = TcpListener::bind("127.0.0.1:0").map_err(LabError::io("finding a free port"))?;
+    listener.local_addr().map_err(LabError::io("finding a free port"))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Array {
+    /// Builds an array: media, daemons, target, and every LUN on it.
+    ///
+    /// # Errors
+    /// A part that does not start; what had started is ended.
+    pub fn start(config: Config) -> Result<Arc<Self>, LabError> {
+        let dir = config.dir.clone();
+        let mut media = Vec::new();
+        for (lun, _, vm) in &config.luns {
+            guest::format(&dir.join(format!("{lun}.img")), vm.as_deref())?;
+            media.push(start_medium(&dir, lun)?);
+        }
+        let back = Daemon::start(&dir, "back")?;
+        let nbd = free_port()?;
+        let address = json!({ "type": "inet", "data": { "host": nbd.ip().to_string(), "port": nbd.port().to_string() } });
+        back.execute("nbd-server-start", json!({ "addr": address }))?;
+        let front = Daemon::start(&dir, "front")?;
+        let target = Target::start(&dir, &config.site, free_port()?, config.control)?;
+        let log = dir.join("access.jsonl");
+        let log = File::create(&log).map_err(LabError::io(format!("making {}", log.display())))?;
+        let tokens = Mutex::new(Tokens::open(dir.join("luns.tokens"))?);
+        let units = config.luns.iter().map(|(lun, unit, _)| (lun.clone(), Mutex::new(Unit::new(lun, *unit)))).collect();
+        let array = Self {
+            back,
+            front,
+            target,
+            nbd,
+            units,
+            tokens,
+            log: Mutex::new(log),
+            peer: OnceLock::new(),
+            _media: media,
+            config,
+        };
+        for (lun, unit) in &array.units {
+            array.attach(lun)?;
+            array.present(&mut lock(unit), array.config.writable)?;
+        }
+        Ok(Arc::new(array))
+    }
+
+    /// Lets two arrays know each other.
+    pub fn pair(one: &Arc<Self>, two: &Arc<Self>) {
+        let _ = one.peer.set(Arc::downgrade(two));
+        let _ = two.peer.set(Arc::downgrade(one));
+    }
+
+    fn peer(&self) -> Option<Arc<Self>> {
+        self.peer.get().and_then(Weak::upgrade)
+    }
+
+    /// Where its target listens, and the target's name.
+    #[must_use]
+    pub fn portal(&self) -> (SocketAddr, &str) {
+        (self.target.portal, &self.target.name)
+    }
+
+    /// Where its files are.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.config.dir
+    }
+
+    /// The file under which the LUN can be read, as VMs see it.
+    #[must_use]
+    pub fn device(&self, lun: &str) -> Option<PathBuf> {
+        lock(self.units.get(lun)?).device()
+    }
+
+    /// Opens the medium of a LUN.
+    fn attach(&self, lun: &str) -> Result<(), LabError> {
+        let socket = self.config.dir.join(format!("{lun}.media"));
+        let medium = json!({ "driver": "nbd", "node-name": format!("{lun}-m"), "reconnect-delay": 0,
+            "server": { "type": "unix", "path": socket } });
+        self.back.execute("blockdev-add", medium)?;
+        let node = json!({ "driver": "raw", "node-name": lun, "file": format!("{lun}-m") });
+        self.back.execute("blockdev-add", node).map(drop)
+    }
+
+    /// Brings a LUN into a state. Commands below the highest that was applied are refused (J2).
+    ///
+    /// # Errors
+    /// Why it was not; definite. What is not known in time is an error of the inner result: nobody can tell.
+    pub fn apply(&self, lun: &str, goal: Goal, token: Token) -> Result<Result<LunSeen, Failure>, LabError> {
+        let Some(unit) = self.units.get(lun) else { return Ok(Err(Failure::Unknown)) };
+        let mut unit = lock(unit);
+        if let Err(superseded) = lock(&self.tokens).admits(lun, token) {
+            return Ok(Err(superseded));
+        }
+        if unit.lost && goal != Goal::ReadOnly {
+            return Ok(Err(Failure::Lost));
+        }
+        lock(&self.tokens).record(lun, token)?;
+        let applied = match goal {
+            Goal::ReadOnly if unit.lost => Ok(()),
+            Goal::ReadOnly => self.set_writable(&mut unit, false),
+            Goal::ReadWrite => self.make_writable(&mut unit),
+            Goal::Replicating => self.replicate(&mut unit),
+            Goal::Drained => self.drain(&mut unit),
+            Goal::ReplicationStopped => self.stop_replication(&mut unit),
+            Goal::Cut => self.cut(&mut unit, token.epoch),
+            Goal::RolledBack { to } => Self::roll_back(&unit, to),
+            Goal::Fenced | Goal::Mounted | Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder => {
+                return Ok(Err(Failure::Unknown));
+            }
+        };
+        match applied {
+            Ok(()) => Ok(Ok(self.seen(&unit))),
+            Err(LabError::Refused { .. }) => Ok(Err(Failure::Failed)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What is to be seen of a LUN.
+    #[must_use]
+    pub fn observe(&self, lun: &str) -> Option<LunSeen> {
+        let unit = lock(self.units.get(lun)?);
+        Some(self.seen(&unit))
+    }
+
+    /// Whether the array still serves a LUN.
+    #[must_use]
+    pub fn serves(&self, lun: &str) -> bool {
+        self.units.get(lun).is_some_and(|u| !lock(u).lost)
+    }
+
+    /// Loses a LUN for good: its medium fails and its logical unit is deleted, so that every path answers 5h/25h/00h.
+    ///
+    /// # Errors
+    /// The target daemon refuses.
+    pub fn lose(&self, lun: &str) -> Result<(), LabError> {
+        let Some(unit) = self.units.get(lun) else { return Ok(()) };
+        let fail = self.config.dir.join(format!("{lun}.FAIL"));
+        File::create(&fail).map_err(LabError::io(format!("making {}", fail.display())))?;
+        let mut unit = lock(unit);
+        let in_sync = self.in_sync(&unit);
+        unit.lose(in_sync);
+        self.target.delete(unit.number)?;
+        self.note(lun, "lost");
+        Ok(())
+    }
+
+    /// One line of the array's own log of who may write what, for the verdict.
+    fn note(&self, lun: &str, access: &str) {
+        let token = lock(&self.tokens).of(lun);
+        let line = json!({ "ms": clock::now().0, "lun": lun, "access": access, "epoch": token.epoch.0, "turn": token.turn.0 });
+        let _ = writeln!(lock(&self.log), "{line}");
+    }
+}
+
+fn start_medium(dir: &Path, lun: &str) -> Result<Process, LabError> {
+    let path = |end: &str| dir.join(format!("{lun}.{end}")).display().to_string();
+    let socket = path("media");
+    let args = ["-f", "-U", &socket, "--filter=error", "file", &path("img"), "error=EIO", "error-rate=100%"];
+    let mut args: Vec<String> = args.map(Into::into).to_vec();
+    args.push(format!("error-file={}", path("FAIL")));
+    let mut medium = Process::start("nbdkit", "nbdkit", &args, &dir.join(format!("{lun}.nbdkit.log")))?;
+    let socket = PathBuf::from(socket);
+    medium.until("its socket", crate::qmp::PATIENCE, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
+    Ok(medium)
+}

@@ -1,0 +1,294 @@
+//! One LUN of an array: how VMs see it, and synchronous replication. Asynchronous replication is next door.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use farshore_core::Instant;
+use farshore_core::ids::Epoch;
+use farshore_core::operation::{LunSeen, Point, ReplicationSeen};
+use serde_json::json;
+
+use super::front::Mount;
+use super::{Array, Mode, lock};
+use crate::process::Process;
+use crate::{LabError, clock};
+
+/// How long a drain may take before nobody can tell how it ends.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// What an array knows of a LUN.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) lun: String,
+    pub(super) number: u16,
+    /// Permanently lost.
+    pub(super) lost: bool,
+    writable: bool,
+    /// How often it was presented: names of exports are never used twice.
+    generation: u32,
+    mount: Option<Mount>,
+    /// The node that VMs see: the LUN itself, or the last complete point on top of it.
+    pub(super) node: String,
+    pub(super) source: Source,
+    pub(super) target: Receiver,
+}
+
+/// Replication from this copy.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    pub(super) running: bool,
+    /// Synchronous: as of the loss.
+    in_sync: Option<bool>,
+    /// Asynchronous: the thread that replicates in cycles.
+    pub(super) cycles: Option<Arc<super::cycle::Cycles>>,
+    pub(super) lost_at: Option<Instant>,
+    /// The limited way to the peer.
+    pub(super) wan: Option<Process>,
+}
+
+/// Replication into this copy.
+#[derive(Debug, Default)]
+pub(super) struct Receiver {
+    /// Frames of lower epochs are refused.
+    pub(super) cut: Option<Epoch>,
+    pub(super) open: bool,
+    pub(super) point: Option<u64>,
+    /// The overlay that a cycle writes to.
+    pub(super) delta: Option<u64>,
+}
+
+impl Unit {
+    pub(super) fn new(lun: &str, number: u16) -> Self {
+        Self {
+            lun: lun.into(),
+            number,
+            lost: false,
+            writable: false,
+            generation: 0,
+            mount: None,
+            node: lun.into(),
+            source: Source::default(),
+            target: Receiver::default(),
+        }
+    }
+
+    pub(super) const fn writable_to_vms(&self) -> bool {
+        self.writable
+    }
+
+    pub(super) fn device(&self) -> Option<PathBuf> {
+        self.mount.as_ref().map(|m| m.path.clone())
+    }
+
+    pub(super) fn lose(&mut self, in_sync: Option<bool>) {
+        self.lost = true;
+        self.writable = false;
+        self.source.in_sync = in_sync;
+        self.source.lost_at = Some(clock::now());
+    }
+}
+
+impl Array {
+    /// What is to be seen of a LUN.
+    pub(super) fn seen(&self, unit: &Unit) -> LunSeen {
+        let token = lock(&self.tokens).of(&unit.lun);
+        let cycles = unit.source.cycles.as_ref().map(|c| c.state(unit.source.lost_at));
+        let receiving = unit.target.open;
+        let replication = match (self.config.mode, cycles) {
+            (Mode::Asynchronous, Some(state)) => ReplicationSeen {
+                running: unit.source.running,
+                in_sync: None,
+                lag: state.lag,
+                point: state.point.map(Point),
+                resync: state.point.is_none(),
+            },
+            (Mode::Asynchronous, None) => ReplicationSeen {
+                running: receiving,
+                point: unit.target.point.map(Point),
+                resync: receiving && unit.target.point.is_none(),
+                ..ReplicationSeen::default()
+            },
+            (Mode::Synchronous, _) => {
+                let in_sync = if unit.lost { unit.source.in_sync } else { self.in_sync(unit) };
+                let running = unit.source.running || receiving;
+                let resync = unit.source.running && in_sync != Some(true);
+                ReplicationSeen { running, in_sync, lag: None, point: None, resync }
+            }
+        };
+        LunSeen { token, present: !unit.lost, writable: unit.writable && !unit.lost, replication }
+    }
+
+    /// Synchronous, at the source: every acknowledged write is at the peer. Told by the mirror job; where the monitor
+    /// does not say so itself, by a job that is ready, well, and has nothing left.
+    pub(super) fn in_sync(&self, unit: &Unit) -> Option<bool> {
+        if self.config.mode == Mode::Asynchronous || !unit.source.running {
+            return None;
+        }
+        let job = self.back.block_job(&format!("mirror-{}", unit.lun)).ok()??;
+        let well = job["ready"] == true && job["io-status"] == "ok" && job["paused"] == false;
+        let synced = job.get("actively-synced").map_or(job["len"] == job["offset"], |synced| *synced == true);
+        Some(well && synced)
+    }
+
+    /// Shows a LUN to VMs: through the front daemon, as a file, as a logical unit.
+    pub(super) fn present(&self, unit: &mut Unit, writable: bool) -> Result<(), LabError> {
+        self.withdraw(unit)?;
+        unit.generation += 1;
+        let name = format!("{}-{}", unit.lun, unit.generation);
+        let (export, device) = (format!("front-{name}"), self.config.dir.join(format!("{name}.dev")));
+        let nbd = json!({ "type": "nbd", "id": export, "node-name": unit.node, "name": export, "writable": writable });
+        self.back.execute("block-export-add", nbd)?;
+        let server = json!({ "type": "inet", "host": self.nbd.ip().to_string(), "port": self.nbd.port().to_string() });
+        let node = json!({ "driver": "nbd", "node-name": name, "server": server, "export": export,
+            "reconnect-delay": 0, "read-only": !writable });
+        self.front.execute("blockdev-add", node)?;
+        let mount = Mount::new(device)?;
+        let fuse = json!({ "type": "fuse", "id": name, "node-name": name, "mountpoint": mount.path,
+            "writable": writable, "growable": false });
+        self.front.execute("block-export-add", fuse)?;
+        self.target.add(unit.number, &mount.path)?;
+        unit.mount = Some(mount);
+        if !writable {
+            self.target.set_writable(unit.number, false)?;
+        }
+        unit.writable = writable;
+        self.note(&unit.lun, if writable { "read-write" } else { "read-only" });
+        Ok(())
+    }
+
+    /// Takes it away again.
+    fn withdraw(&self, unit: &mut Unit) -> Result<(), LabError> {
+        let Some(mount) = unit.mount.take() else { return Ok(()) };
+        let name = format!("{}-{}", unit.lun, unit.generation);
+        self.target.delete(unit.number)?;
+        unit.writable = false;
+        self.note(&unit.lun, "detached");
+        self.front.delete_export(&name)?;
+        self.front.delete_node(&name)?;
+        drop(mount);
+        self.back.delete_export(&format!("front-{name}"))
+    }
+
+    pub(super) fn set_writable(&self, unit: &mut Unit, writable: bool) -> Result<(), LabError> {
+        if unit.writable != writable {
+            self.target.set_writable(unit.number, writable)?;
+            unit.writable = writable;
+            self.note(&unit.lun, if writable { "read-write" } else { "read-only" });
+        }
+        Ok(())
+    }
+
+    /// A copy that has taken frames is shown anew: nobody sees a page of before. One that VMs wrote before is not.
+    pub(super) fn make_writable(&self, unit: &mut Unit) -> Result<(), LabError> {
+        if unit.writable {
+            return Ok(());
+        }
+        if unit.target.cut.is_some() { self.present(unit, true) } else { self.set_writable(unit, true) }
+    }
+
+    /// P1: replicates to the peer's copy. Goes on where it runs.
+    pub(super) fn replicate(&self, unit: &mut Unit) -> Result<(), LabError> {
+        if unit.source.running {
+            return Ok(());
+        }
+        let Some(peer) = self.peer() else { return Ok(()) };
+        match self.config.mode {
+            Mode::Asynchronous => self.start_cycles(unit, &peer)?,
+            Mode::Synchronous => {
+                peer.open_for_frames(&unit.lun)?;
+                let (job, node) = (format!("mirror-{}", unit.lun), format!("to-{}", unit.lun));
+                let to = self.way_to_peer(unit, &peer)?;
+                let to = json!({ "driver": "nbd", "node-name": node, "server": to,
+                    "export": format!("repl-{}", unit.lun), "reconnect-delay": 10 });
+                self.back.execute("blockdev-add", to)?;
+                let mirror = json!({ "job-id": job, "device": unit.lun, "target": node, "sync": "full",
+                    "copy-mode": "write-blocking", "on-source-error": "stop", "on-target-error": "stop",
+                    "auto-dismiss": false });
+                self.back.execute("blockdev-mirror", mirror)?;
+            }
+        }
+        unit.source.running = true;
+        Ok(())
+    }
+
+    /// The peer's replication port, behind a limiter where there is a limit.
+    pub(super) fn way_to_peer(&self, unit: &mut Unit, peer: &Self) -> Result<serde_json::Value, LabError> {
+        let Some(rate) = self.config.rate else {
+            let (host, port) = (peer.nbd.ip().to_string(), peer.nbd.port().to_string());
+            return Ok(json!({ "type": "inet", "host": host, "port": port }));
+        };
+        let socket = self.config.dir.join(format!("{}.wan", unit.lun));
+        if unit.source.wan.is_none() {
+            let uri = format!("uri=nbd://{}/repl-{}", peer.nbd, unit.lun);
+            let rate = format!("rate={}", rate.saturating_mul(8));
+            let args = ["-f", "-U", &socket.display().to_string(), "--filter=rate", "nbd", &uri, &rate, "retry=5"];
+            let log = self.config.dir.join(format!("{}.wan.log", unit.lun));
+            let mut wan = Process::start("nbdkit", "nbdkit", &args.map(Into::into), &log)?;
+            wan.until("its socket", crate::qmp::PATIENCE, || socket.exists())?;
+            unit.source.wan = Some(wan);
+        }
+        Ok(json!({ "type": "unix", "path": socket }))
+    }
+
+    /// Target: frames are taken, onto the LUN itself.
+    fn open_for_frames(&self, lun: &str) -> Result<(), LabError> {
+        let Some(unit) = self.units.get(lun) else { return Ok(()) };
+        let mut unit = lock(unit);
+        if unit.target.cut.is_some() || unit.writable {
+            let reason = "it takes no frames: it is writable, or was taken over".into();
+            return Err(LabError::Refused { monitor: self.config.site.clone(), command: format!("replicating {lun}"), reason });
+        }
+        if !unit.target.open {
+            let id = format!("repl-{lun}");
+            let export = json!({ "type": "nbd", "id": id, "node-name": lun, "name": id, "writable": true });
+            self.back.execute("block-export-add", export)?;
+            unit.target.open = true;
+        }
+        Ok(())
+    }
+
+    /// F2: everything that was written is at the peer.
+    pub(super) fn drain(&self, unit: &mut Unit) -> Result<(), LabError> {
+        if !unit.source.running {
+            return Ok(());
+        }
+        if let Some(cycles) = unit.source.cycles.clone() {
+            return cycles.drain(DRAIN);
+        }
+        let job = format!("mirror-{}", unit.lun);
+        self.back.execute("block-job-cancel", json!({ "device": job }))?;
+        let complete = self.back.conclude(&job, DRAIN)?;
+        self.forget_way(unit)?;
+        unit.source.running = false;
+        if complete { Ok(()) } else { Err(not_drained(&self.config.site, &unit.lun)) }
+    }
+
+    /// F2: replication from this copy has ended.
+    pub(super) fn stop_replication(&self, unit: &mut Unit) -> Result<(), LabError> {
+        if let Some(cycles) = unit.source.cycles.clone() {
+            cycles.stop();
+            unit.source.running = false;
+            return Ok(());
+        }
+        let job = format!("mirror-{}", unit.lun);
+        if self.back.job(&job)?.is_some() {
+            self.back.execute("block-job-cancel", json!({ "device": job, "force": true }))?;
+            self.back.conclude(&job, crate::qmp::PATIENCE)?;
+        }
+        self.forget_way(unit)?;
+        unit.source.running = false;
+        Ok(())
+    }
+
+    fn forget_way(&self, unit: &mut Unit) -> Result<(), LabError> {
+        self.back.delete_node(&format!("to-{}", unit.lun))?;
+        unit.source.wan = None;
+        Ok(())
+    }
+}
+
+pub(super) fn not_drained(site: &str, lun: &str) -> LabError {
+    let reason = "the last delta did not reach the peer".into();
+    LabError::Refused { monitor: site.into(), command: format!("draining {lun}"), reason }
+}

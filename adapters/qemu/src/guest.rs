@@ -1,0 +1,104 @@
+//! The guest: a disk image that runs by itself, and the records that it writes (see `guest/farshore.S`).
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
+
+use crate::LabError;
+
+/// The assembled guest.
+pub const IMAGE: &[u8; 512] = include_bytes!("../guest/farshore.bin");
+
+const NAME_AT: usize = 494;
+const NAME: usize = 16;
+const SECTOR: u64 = 512;
+const HEAD: u64 = 8;
+const RING: u64 = 16;
+const RING_LENGTH: u64 = 1024;
+
+/// Size of a LUN, bytes.
+pub const LUN_BYTES: u64 = 8 << 20;
+
+/// One record on a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The VM that wrote it.
+    pub vm: String,
+    /// Its number, from 1.
+    pub number: u32,
+}
+
+/// Reads a sector as a record; `None`: it is none, or its checksum is wrong.
+#[must_use]
+pub fn parse(sector: &[u8]) -> Option<Record> {
+    let (body, sum) = sector.get(..28)?.split_at(24);
+    if &body[..4] != b"FSR1" || checksum(body).to_le_bytes() != sum {
+        return None;
+    }
+    let name = body[4..20].split(|&b| b == 0).next().unwrap_or_default();
+    let number = u32::from_le_bytes(body[20..24].try_into().ok()?);
+    Some(Record { vm: String::from_utf8_lossy(name).into_owned(), number })
+}
+
+fn checksum(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0u32, |sum, &b| sum.rotate_left(1).wrapping_add(u32::from(b)))
+}
+
+/// Makes an empty disk for a LUN; with a guest on it, if a VM is named (the first 16 bytes of its name count).
+///
+/// # Errors
+/// The file cannot be written.
+pub fn format(path: &Path, vm: Option<&str>) -> Result<(), LabError> {
+    let what = || format!("making the disk {}", path.display());
+    let mut file = File::create(path).map_err(LabError::io(what()))?;
+    file.set_len(LUN_BYTES).map_err(LabError::io(what()))?;
+    if let Some(vm) = vm {
+        let mut sector = *IMAGE;
+        let name = &vm.as_bytes()[..vm.len().min(NAME)];
+        sector[NAME_AT..NAME_AT + name.len()].copy_from_slice(name);
+        file.write_all(&sector).map_err(LabError::io(what()))?;
+    }
+    Ok(())
+}
+
+/// What a disk holds: the number in its head, and every number in its ring.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// The last record that the guest saw through.
+    pub head: Option<Record>,
+    /// All records of the ring, by rising number.
+    pub ring: Vec<Record>,
+}
+
+/// Reads a disk image.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read(path: &Path) -> Result<Disk, LabError> {
+    let what = || format!("reading the disk {}", path.display());
+    let mut file = File::open(path).map_err(LabError::io(what()))?;
+    let mut sectors = |first: u64, count: u64| -> Result<Vec<u8>, LabError> {
+        let mut bytes = vec![0; usize::try_from(count * SECTOR).unwrap_or(0)];
+        file.seek(SeekFrom::Start(first * SECTOR)).map_err(LabError::io(what()))?;
+        file.read_exact(&mut bytes).map_err(LabError::io(what()))?;
+        Ok(bytes)
+    };
+    let head = parse(&sectors(HEAD, 1)?);
+    let ring = sectors(RING, RING_LENGTH)?;
+    let mut ring: Vec<Record> = ring.chunks_exact(512).filter_map(parse).collect();
+    ring.sort_by_key(|r| r.number);
+    Ok(Disk { head, ring })
+}
+
+impl Disk {
+    /// The number up to which every record is there, as far as the ring reaches back.
+    #[must_use]
+    pub fn complete_to(&self) -> u32 {
+        let numbers: Vec<u32> = self.ring.iter().map(|r| r.number).collect();
+        let gap = numbers.windows(2).position(|w| w[1] != w[0] + 1);
+        match gap {
+            Some(at) => numbers[at],
+            None => numbers.last().copied().unwrap_or(0),
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Hosts: names under which QEMU processes run, each VM on its own libiscsi session.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use farshore_core::operation::{Failure, Token};
+use serde_json::json;
+
+use crate::process::Process;
+use crate::qmp::Qmp;
+use crate::tokens::Tokens;
+use crate::{LabError, clock};
+
+/// How long a VM may take to answer `quit` before it is killed.
+const QUIT: Duration = Duration::from_millis(300);
+/// How long QEMU may take to open its monitor and its disk.
+const START: Duration = Duration::from_secs(10);
+
+/// A VM, as the hosts of one site know it.
+#[derive(Clone, Debug)]
+pub struct VmConfig {
+    /// Its name.
+    pub name: String,
+    /// The logical unit that is its disk.
+    pub unit: u16,
+}
+
+/// The hosts of one site.
+pub struct Hosts {
+    site: String,
+    dir: PathBuf,
+    portal: SocketAddr,
+    target: String,
+    accelerator: String,
+    vms: BTreeMap<String, VmConfig>,
+    state: Mutex<State>,
+    /// Told each time a guest has acknowledged a record.
+    beat: Box<dyn Fn(&str) + Send + Sync>,
+}
+
+impl std::fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosts").field("site", &self.site).finish_non_exhaustive()
+    }
+}
+
+struct State {
+    running: BTreeMap<String, Running>,
+    registered: BTreeSet<String>,
+    /// Host and group of which the datastores are mounted.
+    mounted: BTreeSet<String>,
+    tokens: Tokens,
+}
+
+struct Running {
+    host: String,
+    process: Process,
+    serial: UnixStream,
+    monitor: PathBuf,
+}
+
+/// What a host of a group shows: token, VMs that run, mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HostView {
+    /// Highest token applied for the group.
+    pub token: Token,
+    /// VMs of the group that run on it.
+    pub running: u32,
+    /// The group's datastores are mounted.
+    pub mounted: bool,
+}
+
+/// What the site shows of a VM.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VmView {
+    /// Highest token applied.
+    pub token: Token,
+    /// The host that runs it.
+    pub on: Option<String>,
+    /// It is registered here.
+    pub registered: bool,
+}
+
+/// What becomes of a command: done, refused for good, or (outer error) nobody can tell.
+pub type Done<T> = Result<Result<T, Failure>, LabError>;
+
+impl Hosts {
+    /// The hosts of a site, with nothing running.
+    ///
+    /// # Errors
+    /// The token file cannot be read.
+    pub fn new(
+        site: &str,
+        dir: PathBuf,
+        (portal, target): (SocketAddr, &str),
+        accelerator: &str,
+        vms: Vec<VmConfig>,
+        beat: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Arc<Self>, LabError> {
+        let tokens = Tokens::open(dir.join("hosts.tokens"))?;
+        let state = State { running: BTreeMap::new(), registered: BTreeSet::new(), mounted: BTreeSet::new(), tokens };
+        Ok(Arc::new(Self {
+            site: site.into(),
+            dir,
+            portal,
+            target: target.into(),
+            accelerator: accelerator.into(),
+            vms: vms.into_iter().map(|vm| (vm.name.clone(), vm)).collect(),
+            state: Mutex::new(state),
+            beat: Box::new(beat),
+        }))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        // A guest that powered itself off, or a process that died, is no longer there.
+        state.running.retain(|_, vm| vm.process.runs());
+        state
+    }
+
+    /// Starts a VM on a host, unless it runs at this site already.
+    ///
+    /// # Errors
+    /// QEMU does not come up: nobody can tell whether the guest began to run.
+    pub fn start(self: &Arc<Self>, vm: &str, host: &str, group: &str, token: Token) -> Done<VmView> {
+        let Some(config) = self.vms.get(vm) else { return Ok(Err(Failure::Unknown)) };
+        let mut state = self.state();
+        let (of_vm, of_host) = (format!("vm {vm}"), format!("host {host} {group}"));
+        let admitted = state.tokens.admits(&of_vm, token).and_then(|()| state.tokens.admits(&of_host, token));
+        if let Err(superseded) = admitted {
+            return Ok(Err(superseded));
+        }
+        state.tokens.record(&of_vm, token)?;
+        if !state.running.contains_key(vm) {
+            if !state.mounted.contains(&of_host) {
+                return Ok(Err(Failure::Failed));
+            }
+            match self.launch(config, host) {
+                Ok(running) => drop(state.running.insert(vm.into(), running)),
+                Err(LabError::Ended { .. }) => return Ok(Err(Failure::Failed)),
+                Err(error) => return Err(error),
+            }
+        }
+        state.registered.insert(vm.into());
+        Ok(Ok(view(&state, vm)))
+    }
+
+    /// Starts a VM at its owner before anything is protected.
+    ///
+    /// # Errors
+    /// QEMU does not come up.
+    pub fn power_on(self: &Arc<Self>, vm: &str, host: &str) -> Result<(), LabError> {
+        if let Some(config) = self.vms.get(vm) {
+            let running = self.launch(config, host)?;
+            let mut state = self.state();
+            state.running.insert(vm.into(), running);
+            state.registered.insert(vm.into());
+        }
+        Ok(())
+    }
+
+    fn launch(self: &Arc<Self>, vm: &VmConfig, host: &str) -> Result<Running, LabError> {
+        let path = |end: &str| self.dir.join(format!("{}.{end}", vm.name));
+        let (serial, monitor) = (path("serial"), path("monitor"));
+        for old in [&serial, &monitor] {
+            let _ = std::fs::remove_file(old);
+        }
+        let disk = json!({ "driver": "iscsi", "node-name": "d0", "transport": "tcp",
+            "portal": self.portal.to_string(), "target": self.target, "lun": vm.unit,
+            "initiator-name": format!("iqn.2026-11.farshore:{}-{}", self.site, vm.name) });
+        let socket = |id: &str, at: &PathBuf| format!("socket,id={id},path={},server=on,wait=off", at.display());
+        let args = [
+            "-name", &vm.name, "-accel", &self.accelerator, "-M", "pc,hpet=off,usb=off", "-m", "16", "-nodefaults",
+            "-no-user-config", "-no-reboot", "-display", "none", "-chardev", &socket("serial", &serial), "-serial",
+            "chardev:serial", "-chardev", &socket("monitor", &monitor), "-mon", "chardev=monitor,mode=control",
+            "-blockdev", &disk.to_string(), "-device",
+            "virtio-blk-pci,drive=d0,id=disk0,bootindex=0,werror=stop,rerror=stop",
+        ];
+        // Paused, so that no record is acknowledged before anybody listens.
+        let mut args: Vec<String> = args.map(Into::into).to_vec();
+        args.push("-S".into());
+        let mut process = Process::start(&vm.name, "qemu-system-x86_64", &args, &path("log"))?;
+        let mut connected = None;
+        process.until("its serial line", START, || {
+            connected = UnixStream::connect(&serial).ok();
+            connected.is_some() && monitor.exists()
+        })?;
+        let what = || format!("the serial line of {}", vm.name);
+        let Some(line) = connected else {
+            return Err(LabError::Timeout { what: what(), ms: 0 });
+        };
+        let reader = line.try_clone().map_err(LabError::io(what()))?;
+        self.listen(&vm.name, reader)?;
+        Qmp::connect(&vm.name, &monitor)?.execute("cont", json!({}))?;
+        Ok(Running { host: host.into(), process, serial: line, monitor })
+    }
+
+    /// Writes down what a guest says, with the time, and passes its heartbeat on.
+    fn listen(self: &Arc<Self>, vm: &str, line: UnixStream) -> Result<(), LabError> {
+        let path = self.dir.join(format!("{vm}.said"));
+        let log = File::options().create(true).append(true).open(&path);
+        let mut log = log.map_err(LabError::io(format!("writing {}", path.display())))?;
+        let (hosts, vm) = (Arc::downgrade(self), vm.to_string());
+        std::thread::spawn(move || {
+            for said in BufReader::new(line).lines().map_while(Result::ok) {
+                let _ = writeln!(log, "{} {said}", clock::now().0);
+                if said.starts_with("ACK ")
+                    && let Some(hosts) = hosts.upgrade()
+                {
+                    (hosts.beat)(&vm);
+                }
+            }
+        });
+        Ok(())
+    }
+
+    /// Stops a VM, wherever it is at this site: the guest is asked, QEMU is asked, the process is ended.
+    ///
+    /// # Errors
+    /// The token cannot be recorded.
+    pub fn stop(&self, vm: &str, grace: Option<Duration>, token: Token) -> Done<VmView> {
+        if !self.vms.contains_key(vm) {
+            return Ok(Err(Failure::Unknown));
+        }
+        let running = {
+            let mut state = self.state();
+            let of_vm = format!("vm {vm}");
+            if let Err(superseded) = state.tokens.admits(&of_vm, token) {
+                return Ok(Err(superseded));
+            }
+            state.tokens.record(&of_vm, token)?;
+            state.running.remove(vm)
+        };
+        if let Some(running) = running {
+            end(running, grace);
+        }
+        Ok(Ok(view(&self.state(), vm)))
+    }
+
+    /// Registers a VM, powered off; there is no autostart.
+    ///
+    /// # Errors
+    /// The token cannot be recorded.
+    pub fn register(&self, vm: &str, token: Token) -> Done<VmView> {
+        if !self.vms.contains_key(vm) {
+            return Ok(Err(Failure::Unknown));
+        }
+        let mut state = self.state();
+        let of_vm = format!("vm {vm}");
+        if let Err(superseded) = state.tokens.admits(&of_vm, token) {
+            return Ok(Err(superseded));
+        }
+        if state.running.contains_key(vm) {
+            return Ok(Err(Failure::Failed));
+        }
+        state.tokens.record(&of_vm, token)?;
+        state.registered.insert(vm.into());
+        Ok(Ok(view(&state, vm)))
+    }
+
+    /// A host runs no VM of a group any more, and holds nothing of it open; or its datastores are mounted.
+    ///
+    /// # Errors
+    /// The token cannot be recorded.
+    pub fn set_mounted(&self, host: &str, group: &str, vms: &[String], mounted: bool, token: Token) -> Done<HostView> {
+        let of_host = format!("host {host} {group}");
+        let ended: Vec<Running> = {
+            let mut state = self.state();
+            if let Err(superseded) = state.tokens.admits(&of_host, token) {
+                return Ok(Err(superseded));
+            }
+            state.tokens.record(&of_host, token)?;
+            if mounted {
+                state.mounted.insert(of_host.clone());
+                Vec::new()
+            } else {
+                state.mounted.remove(&of_host);
+                let here: Vec<&String> =
+                    vms.iter().filter(|vm| state.running.get(*vm).is_some_and(|r| r.host == host)).collect();
+                here.into_iter().filter_map(|vm| state.running.remove(vm)).collect()
+            }
+        };
+        ended.into_iter().for_each(|running| end(running, None));
+        Ok(Ok(self.host(host, group, vms)))
+    }
+
+    /// What a host shows of a group.
+    #[must_use]
+    pub fn host(&self, host: &str, group: &str, vms: &[String]) -> HostView {
+        let state = self.state();
+        let of_host = format!("host {host} {group}");
+        let running = vms.iter().filter(|vm| state.running.get(*vm).is_some_and(|r| r.host == host)).count();
+        HostView {
+            token: state.tokens.of(&of_host),
+            running: u32::try_from(running).unwrap_or(u32::MAX),
+            mounted: state.mounted.contains(&of_host),
+        }
+    }
+
+    /// What the site shows of a VM.
+    #[must_use]
+    pub fn vm(&self, vm: &str) -> VmView {
+        view(&self.state(), vm)
+    }
+
+    /// Ends every VM, for the end of the lab.
+    pub fn end_all(&self) {
+        let running = std::mem::take(&mut self.state().running);
+        running.into_values().for_each(|vm| end(vm, None));
+    }
+}
+
+fn view(state: &State, vm: &str) -> VmView {
+    let on = state.running.get(vm).map(|r| r.host.clone());
+    VmView { token: state.tokens.of(&format!("vm {vm}")), on, registered: state.registered.contains(vm) }
+}
+
+/// The guest is asked if there is time for it, then QEMU, then nobody.
+fn end(mut running: Running, grace: Option<Duration>) {
+    if let Some(grace) = grace {
+        let asked = running.serial.write_all(b"h").is_ok();
+        if asked && running.process.wait(grace) {
+            return;
+        }
+        let quit = Qmp::connect("a VM", &running.monitor).and_then(|mut qmp| qmp.execute("quit", json!({})));
+        if quit.is_ok() && running.process.wait(QUIT) {
+            return;
+        }
+    }
+    // A hanging disk hangs everything but this.
+    running.process.kill();
+}

@@ -1,0 +1,291 @@
+//! Actions in words: names, never indices. Two actions of one world never read alike.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use farshore_core::effect::Effect;
+use farshore_core::ids::{GroupKey, Side};
+use farshore_core::input::{Command, Fact};
+use farshore_core::message::{Body, Message, Stage};
+use farshore_core::operation::{Goal, Op, OpId, Step, Target};
+
+use crate::action::{Action, Answering, Choice, Delivery, Doing};
+use crate::reports::Says;
+use crate::scope::{Fault, Wire};
+use crate::setup::Setup;
+use crate::world::World;
+
+impl World {
+    /// An action of this world in words, the same that traces use.
+    #[must_use]
+    pub fn describe(&self, setup: &Setup, action: Action) -> String {
+        let choices = self.possible(setup);
+        let texts = self.texts(setup, &choices);
+        let at = choices.iter().position(|c| c.action == action);
+        at.map_or_else(|| self.text(setup, action), |at| texts[at].clone())
+    }
+
+    /// The action that these words mean, if it is possible.
+    #[must_use]
+    pub fn find_action(&self, setup: &Setup, text: &str) -> Option<Action> {
+        if let Some(ms) = text.strip_prefix("the clock is at ").and_then(|t| t.strip_suffix(" ms")) {
+            return ms.parse().ok().map(|ms| Action::AdvanceTo(farshore_core::Instant(ms)));
+        }
+        let choices = self.possible(setup);
+        let at = self.texts(setup, &choices).iter().position(|t| t == text);
+        at.map(|at| choices[at].action)
+    }
+
+    /// Texts of choices; those that would read alike are numbered.
+    fn texts(&self, setup: &Setup, choices: &[Choice]) -> Vec<String> {
+        let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+        let number = |choice: &Choice| {
+            let text = self.text(setup, choice.action);
+            let n = seen.entry(text.clone()).or_insert(0);
+            *n += 1;
+            if *n == 1 { text } else { format!("{text} #{n}") }
+        };
+        choices.iter().map(number).collect()
+    }
+
+    fn text(&self, setup: &Setup, action: Action) -> String {
+        let n = Names(setup);
+        match action {
+            Action::Saved(side) => format!("{} saves", n.site(side)),
+            Action::SaveFails { side, kept } => format!("{} fails to save{}", n.site(side), pick(kept, ", but it is kept")),
+            Action::Message { to, at, how } => {
+                let Some(flight) = self.mail[to.at()].get(at as usize) else { return "-".into() };
+                let what = match how {
+                    Delivery::Once => "gets",
+                    Delivery::Doubled => "gets, and may again,",
+                    Delivery::Lost => "never gets",
+                    Delivery::Late => "gets late",
+                };
+                format!("{} {what}{}: {}", n.site(to), pick(flight.late, " at last"), n.message(&flight.item))
+            }
+            Action::Op { side, at, how } => {
+                let Some(flight) = self.desks[side.at()].ops.get(at as usize) else { return "-".into() };
+                let what = match how {
+                    Doing::Done => "does",
+                    Doing::Mute => "does without an answer",
+                    Doing::AnswerLate => "does, answering late",
+                    Doing::Twice => "does, and may again",
+                    Doing::Lost => "never does",
+                    Doing::Late => "does late",
+                    Doing::Fails => "fails to do",
+                };
+                format!("{} {what}{}: {}", n.site(side), pick(flight.late, " at last"), n.op(&flight.item))
+            }
+            Action::Request { side, at, how } => {
+                let Some(flight) = self.desks[side.at()].requests.get(at as usize) else { return "-".into() };
+                let what = match how {
+                    Answering::Now => "answers",
+                    Answering::Lost => "never answers",
+                    Answering::Late => "looks, and answers late",
+                };
+                format!("{} {what}: {}", n.site(side), n.request(&flight.item))
+            }
+            Action::Arrive { side, at } => {
+                let Some(fact) = self.desks[side.at()].facts.get(at as usize) else { return "-".into() };
+                format!("{} hears at last: {}", n.site(side), n.fact(fact))
+            }
+            Action::Crash { side, kept, mute } => {
+                let kept = pick(kept, ", the batch is kept");
+                format!("{} crashes{kept}{}", n.site(side), pick(mute, ", what it issued is lost"))
+            }
+            Action::Restart(side) => format!("{} restarts", n.site(side)),
+            Action::Report { host, lun } => format!("{} reports {}", n.host(host), n.lun(lun)),
+            Action::Beat(side, vm) => format!("{} beats at {}", n.vm(vm), n.site(side)),
+            Action::Sync(lun) => format!("{} resynchronises", n.lun(lun)),
+            Action::Cycle(set) => {
+                let luns: Vec<&str> = setup.sets[set as usize].luns.iter().map(|&l| n.lun(l)).collect();
+                format!("a cycle begins: {}", luns.join(", "))
+            }
+            Action::Land(lun) => format!("{} completes its cycle", n.lun(lun)),
+            Action::Write(vm) => format!("{} writes", n.vm(vm)),
+            Action::Fault(fault) => n.fault(fault),
+            Action::Order(at) => setup.scope.orders.get(at as usize).map_or_else(String::new, |order| {
+                format!("order at {}: {}", n.site(order.side), n.command(&order.command))
+            }),
+            Action::Advance => "time passes".into(),
+            Action::AdvanceTo(to) => format!("the clock is at {} ms", to.0),
+        }
+    }
+}
+
+const fn pick(yes: bool, text: &str) -> &str {
+    if yes { text } else { "" }
+}
+
+/// Names of what keys and indices mean.
+struct Names<'a>(&'a Setup);
+
+impl Names<'_> {
+    fn site(&self, side: Side) -> &str {
+        &self.0.inventory().sites[side.at()].name
+    }
+
+    fn host(&self, host: farshore_core::ids::HostIx) -> &str {
+        &self.0.inventory().hosts[host].name
+    }
+
+    fn lun(&self, lun: farshore_core::ids::LunIx) -> &str {
+        &self.0.inventory().luns[lun].name
+    }
+
+    fn vm(&self, vm: farshore_core::ids::VmIx) -> &str {
+        &self.0.inventory().vms[vm].name
+    }
+
+    fn group(&self, key: GroupKey) -> &str {
+        self.0.inventory().groups.by_key(key).map_or("?", |(_, g)| &g.name)
+    }
+
+    fn target(&self, target: Target) -> String {
+        let inventory = self.0.inventory();
+        match target {
+            Target::Lun(key) => format!("lun {}", inventory.luns.by_key(key).map_or("?", |(_, l)| &l.name)),
+            Target::Host(key) => format!("host {}", inventory.hosts.by_key(key).map_or("?", |(_, h)| &h.name)),
+            Target::Vm(key) => format!("vm {}", inventory.vms.by_key(key).map_or("?", |(_, v)| &v.name)),
+        }
+    }
+
+    fn op(&self, op: &Op) -> String {
+        let goal = match op.goal {
+            Goal::Drained => "drained".into(),
+            Goal::ReplicationStopped => "not replicating".into(),
+            Goal::ReadOnly => "read-only".into(),
+            Goal::Cut => "cut off".into(),
+            Goal::RolledBack { to: None } => "as received".into(),
+            Goal::RolledBack { to: Some(point) } => format!("at point {}", point.0),
+            Goal::ReadWrite => "writable".into(),
+            Goal::Replicating => "replicating".into(),
+            Goal::Fenced => "fenced".into(),
+            Goal::Mounted => "mounted".into(),
+            Goal::Stopped { grace: None } => "off at once".into(),
+            Goal::Stopped { grace: Some(grace) } => format!("stopped within {} ms", grace.0),
+            Goal::Running { on } => format!("running on {}", self.target(Target::Host(on))),
+            Goal::Placeholder => "a placeholder".into(),
+        };
+        let id = self.id(&op.id);
+        format!("{} {goal} {id}, attempt {}.{}", self.target(op.id.target), op.attempt / 256, op.attempt % 256)
+    }
+
+    fn id(&self, id: &OpId) -> String {
+        format!("({} e{} t{})", self.group(id.group), id.token.epoch.0, id.token.turn.0)
+    }
+
+    fn message(&self, message: &Message) -> String {
+        let mut text = format!("{} e{} ", self.group(message.group), message.epoch.0);
+        let stage = |stage| match stage {
+            Stage::Prepare => "prepare",
+            Stage::Confirm => "confirm",
+        };
+        let written = match &message.body {
+            Body::Ask => write!(text, "ask"),
+            Body::Tell { standing } => write!(text, "tell {standing:?}"),
+            Body::Shield { turn, .. } => write!(text, "shield t{}", turn.0),
+            Body::Shielded { turn } => write!(text, "shielded t{}", turn.0),
+            Body::Prepare { turn, stage: s, .. } => write!(text, "{} t{}", stage(*s), turn.0),
+            Body::Ready { turn, stage: s } => write!(text, "ready to {} t{}", stage(*s), turn.0),
+            Body::Refused { turn, reason } => write!(text, "refused t{} {reason:?}", turn.0),
+            Body::Abort { turn } => write!(text, "abort t{}", turn.0),
+            Body::Handover { turn, .. } => write!(text, "handover t{}", turn.0),
+            Body::Taken { progress } => write!(text, "taken {progress:?}"),
+        };
+        debug_assert!(written.is_ok());
+        text
+    }
+
+    fn request(&self, request: &Effect) -> String {
+        match request {
+            Effect::Poll(host) => format!("poll {}", self.target(Target::Host(*host))),
+            Effect::Probe { host, lun, probe } => {
+                let (host, lun) = (self.target(Target::Host(*host)), self.target(Target::Lun(*lun)));
+                format!("probe {} of {host} to {lun}", probe.0)
+            }
+            Effect::AskArray { lun, .. } => format!("array of {}", self.target(Target::Lun(*lun))),
+            Effect::Observe { group, target } => format!("observe {} for {}", self.target(*target), self.group(*group)),
+            _ => "?".into(),
+        }
+    }
+
+    fn fact(&self, fact: &Fact) -> String {
+        match fact {
+            Fact::Answer { id, attempt, outcome } => {
+                let step: Step = id.token.step;
+                let (target, of) = (self.target(id.target), self.id(id));
+                let how = if outcome.is_ok() { "done" } else { "failed" };
+                format!("{target} {step:?} {of}, attempt {}.{}: {how}", attempt / 256, attempt % 256)
+            }
+            Fact::Observed { group, target, seen } => {
+                let seen = if seen.is_some() { "seen" } else { "not seen" };
+                format!("{} {seen} for {}", self.target(*target), self.group(*group))
+            }
+            Fact::Path { host, lun, path, .. } => {
+                format!("path {path} of {} to {}", self.target(Target::Host(*host)), self.target(Target::Lun(*lun)))
+            }
+            Fact::Array { lun, .. } => format!("array of {}", self.target(Target::Lun(*lun))),
+            Fact::Heartbeat(vm) => format!("heartbeat of {}", self.target(Target::Vm(*vm))),
+            other => format!("{other:?}"),
+        }
+    }
+
+    fn fault(&self, fault: Fault) -> String {
+        let inventory = self.0.inventory();
+        let array = |a| inventory.arrays[a].name.as_str();
+        match fault {
+            Fault::LoseLun(side, lun) => format!("{} is lost at {}", self.lun(lun), self.site(side)),
+            Fault::ReturnLun(side, lun) => format!("{} is back at {}", self.lun(lun), self.site(side)),
+            Fault::LoseArray(a) => format!("array {} is lost", array(a)),
+            Fault::SilenceArray(a) => format!("array {} falls silent", array(a)),
+            Fault::WakeArray(a) => format!("array {} answers again", array(a)),
+            Fault::Path(host, lun, path, says) => {
+                let path = path.map_or_else(|| "every path".into(), |p| format!("path {p}"));
+                let says = match says {
+                    Says::Truth => "tells the truth".into(),
+                    Says::Healthy => "says healthy".into(),
+                    Says::Sense(key, code, qualifier) => format!("says {key:x}h/{code:02x}h/{qualifier:02x}h"),
+                    Says::Garbage => "says garbage".into(),
+                    Says::Unavailable => "says target unavailable".into(),
+                    Says::Silent => "says nothing".into(),
+                };
+                format!("{path} of {} to {} {says}", self.host(host), self.lun(lun))
+            }
+            Fault::HangHost(h) => format!("host {} hangs", self.host(h)),
+            Fault::WakeHost(h) => format!("host {} answers again", self.host(h)),
+            Fault::LoseHost(h) => format!("host {} is lost", self.host(h)),
+            Fault::ReturnHost(h) => format!("host {} is back", self.host(h)),
+            Fault::HangGuest(side, vm) => format!("the guest of {} hangs at {}", self.vm(vm), self.site(side)),
+            Fault::Cut(wire) => format!("cut: {}", self.wire(wire)),
+            Fault::Mend(wire) => format!("mended: {}", self.wire(wire)),
+        }
+    }
+
+    fn wire(&self, wire: Wire) -> String {
+        match wire {
+            Wire::Peer(from) => format!("messages from {}", self.site(from)),
+            Wire::Frames(from) => format!("replication from {}", self.site(from)),
+            Wire::Orders(side) => format!("commands at {}", self.site(side)),
+            Wire::Answers(side) => format!("answers at {}", self.site(side)),
+        }
+    }
+
+    fn command(&self, command: &Command) -> String {
+        let vm = |key| self.target(Target::Vm(key));
+        match command {
+            Command::Protect(groups) => {
+                let names: Vec<&str> = groups.iter().map(|&g| self.group(g)).collect();
+                format!("protect {}", names.join(", "))
+            }
+            Command::Release(g) => format!("release {}", self.group(*g)),
+            Command::Cancel(g) => format!("cancel {}", self.group(*g)),
+            Command::Force(g) => format!("force {}", self.group(*g)),
+            Command::Retry(g) => format!("retry {}", self.group(*g)),
+            Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
+            Command::RetryVm(v) => format!("retry {}", vm(*v)),
+            Command::SkipVm(v) => format!("skip {}", vm(*v)),
+            Command::Maintenance(on) => format!("maintenance {}", if *on { "on" } else { "off" }),
+        }
+    }
+}

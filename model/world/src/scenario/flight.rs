@@ -1,0 +1,420 @@
+//! What is under way in the world, and when each thing is due: the scheduler that a world with a real clock needs.
+
+use farshore_core::effect::Effect;
+use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
+use farshore_core::input::Fact;
+use farshore_core::message::Message;
+use farshore_core::operation::{Goal, Op};
+use farshore_core::time::Instant;
+
+use super::file::{Between, Delays, Guests, Operations, Replication};
+use super::kinds::Verb;
+use super::timeline::{Disturbance, How, Struck};
+use crate::action::{Action, Answering, Delivery, Doing};
+use crate::array::Resync;
+use crate::host::Guest;
+use crate::reports::Report;
+use crate::scope::Wire;
+use crate::setup::Setup;
+use crate::world::{Flight, World};
+
+/// How long things take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pace {
+    /// `[guests]`.
+    pub guests: Guests,
+    /// `[delays]`.
+    pub delays: Delays,
+    /// `[operations]`.
+    pub operations: Operations,
+    /// `[replication]`.
+    pub replication: Replication,
+}
+
+/// How late a second copy, or an answer, is where nothing says it.
+const LATE: Between = Between::ms(20_000, 60_000);
+/// A host repeats a report that nobody acknowledges.
+const REPEAT: Between = Between::ms(5000, 5000);
+
+/// When something is due, and what becomes of it then. `due` of [`NEVER`]: it hangs.
+#[derive(Clone, Copy, Debug)]
+struct Fate {
+    due: Instant,
+    how: Option<How>,
+}
+
+const NEVER: Instant = Instant(u64::MAX);
+
+/// Something that goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Going {
+    Save(Side),
+    Report(HostIx, LunIx),
+    Beat(Side, VmIx),
+    Sync(LunIx),
+    Cycle(u32),
+    Land(LunIx),
+    Write(VmIx),
+}
+
+/// Everything that is under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Flights {
+    rng: fastrand::Rng,
+    pace: Pace,
+    mail: [Vec<(Flight<Message>, Fate)>; 2],
+    ops: [Vec<(Flight<Op>, Fate)>; 2],
+    requests: [Vec<(Flight<Effect>, Fate)>; 2],
+    facts: [Vec<(Fact, Fate)>; 2],
+    /// What could go on, with a sign that changes when it is another thing that goes on.
+    going: Vec<(Going, Option<(u64, Fate)>)>,
+    pub(crate) disturbances: Vec<Disturbance>,
+    /// How late what is put off next is.
+    late: Between,
+}
+
+/// What is due next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Next {
+    pub(crate) at: Instant,
+    pub(crate) action: Action,
+}
+
+impl Flights {
+    pub(crate) fn new(setup: &Setup, pace: Pace, seed: u64) -> Self {
+        let inventory = setup.inventory();
+        let mut going: Vec<Going> = Side::BOTH.map(Going::Save).to_vec();
+        for lun in inventory.luns.indices() {
+            for side in Side::BOTH {
+                going.extend(setup.hosts_of(side, lun).iter().map(|&h| Going::Report(h, lun)));
+            }
+            going.extend([Going::Sync(lun), Going::Land(lun)]);
+        }
+        for vm in inventory.vms.indices() {
+            going.extend(Side::BOTH.map(|s| Going::Beat(s, vm)));
+            if pace.guests.write_every.most > 0 {
+                going.push(Going::Write(vm));
+            }
+        }
+        going.extend((0..u32::try_from(setup.sets.len()).unwrap_or(0)).map(Going::Cycle));
+        Self {
+            rng: fastrand::Rng::with_seed(seed),
+            pace,
+            mail: [Vec::new(), Vec::new()],
+            ops: [Vec::new(), Vec::new()],
+            requests: [Vec::new(), Vec::new()],
+            facts: [Vec::new(), Vec::new()],
+            going: going.into_iter().map(|g| (g, None)).collect(),
+            disturbances: Vec::new(),
+            late: LATE,
+        }
+    }
+
+    fn draw(&mut self, between: Between) -> u64 {
+        self.rng.u64(between.least..=between.most)
+    }
+
+    /// Gives everything new its due time, and forgets what is no longer under way.
+    pub(crate) fn refresh(&mut self, setup: &Setup, world: &World) {
+        let now = world.now;
+        for side in Side::BOTH {
+            let at = side.at();
+            let mut mail = core::mem::take(&mut self.mail[at]);
+            merge(&mut mail, &world.mail[at], |f| self.mail_fate(now, side.peer(), f));
+            self.mail[at] = mail;
+            let mut ops = core::mem::take(&mut self.ops[at]);
+            merge(&mut ops, &world.desks[at].ops, |f| self.op_fate(now, side, f));
+            self.ops[at] = ops;
+            let mut requests = core::mem::take(&mut self.requests[at]);
+            let management = self.pace.delays.management;
+            merge(&mut requests, &world.desks[at].requests, |_| self.plain(now, management));
+            self.requests[at] = requests;
+            let mut facts = core::mem::take(&mut self.facts[at]);
+            let late = self.late;
+            merge(&mut facts, &world.desks[at].facts, |_| self.plain(now, late));
+            self.facts[at] = facts;
+        }
+        let mut going = core::mem::take(&mut self.going);
+        for (what, state) in &mut going {
+            match (sign(setup, world, *what), state.as_ref()) {
+                (None, _) => *state = None,
+                (Some(sign), Some((old, _))) if *old == sign => {}
+                (Some(sign), _) => *state = Some((sign, self.going_fate(setup, world, *what))),
+            }
+        }
+        self.going = going;
+        self.late = LATE;
+    }
+
+    fn plain(&mut self, now: Instant, between: Between) -> Fate {
+        let due = Instant(now.0 + self.draw(between));
+        Fate { due, how: None }
+    }
+
+    /// The first disturbance that strikes, and one strike less of it.
+    fn struck(&mut self, strikes: impl Fn(&Struck) -> bool) -> Option<How> {
+        let found = self.disturbances.iter_mut().find(|d| d.left != Some(0) && strikes(&d.what))?;
+        if let Some(left) = &mut found.left {
+            *left -= 1;
+        }
+        Some(found.how)
+    }
+
+    fn mail_fate(&mut self, now: Instant, from: Side, flight: &Flight<Message>) -> Fate {
+        if flight.late {
+            let late = self.late;
+            return self.plain(now, late);
+        }
+        let how = self.struck(|s| matches!(s, Struck::Mail { from: f } if f.is_none_or(|f| f == from)));
+        let sites = self.pace.delays.sites;
+        self.fated(now, sites, how)
+    }
+
+    fn op_fate(&mut self, now: Instant, side: Side, flight: &Flight<Op>) -> Fate {
+        if flight.late {
+            let late = self.late;
+            return self.plain(now, late);
+        }
+        let op = flight.item;
+        let verb = Verb::of(op.goal);
+        let how = self.struck(|s| match s {
+            Struck::Op { verb: v, target: t, side: at } => {
+                v.is_none_or(|v| v.strikes(verb))
+                    && t.is_none_or(|t| t == op.id.target)
+                    && at.is_none_or(|at| at == side)
+            }
+            Struck::Mail { .. } | Struck::Report { .. } => false,
+        });
+        let takes = self.takes(verb);
+        let mut fate = self.fated(now, takes, how);
+        if let (Goal::Stopped { grace: Some(grace) }, None) = (op.goal, how) {
+            // A guest that takes longer than its grace is powered off.
+            fate.due = fate.due.min(Instant(now.0 + grace.0 + self.pace.operations.power_off.most));
+        }
+        fate
+    }
+
+    fn fated(&mut self, now: Instant, takes: Between, how: Option<How>) -> Fate {
+        let mut fate = Fate { how, ..self.plain(now, takes) };
+        match how {
+            Some(How::Slow(by)) => fate.due = Instant(fate.due.0 + self.draw(by)),
+            Some(How::Hang) => fate.due = NEVER,
+            _ => {}
+        }
+        fate
+    }
+
+    const fn takes(&self, verb: Verb) -> Between {
+        let o = &self.pace.operations;
+        match verb {
+            Verb::Drain => o.drain,
+            Verb::StopReplication => o.stop_replication,
+            Verb::ReadOnly => o.read_only,
+            Verb::Cut => o.cut,
+            Verb::RollBack => o.roll_back,
+            Verb::ReadWrite => o.read_write,
+            Verb::Replicate => o.replicate,
+            Verb::Fence => o.fence,
+            Verb::Mount => o.mount,
+            Verb::Stop => o.stop,
+            Verb::PowerOff => o.power_off,
+            Verb::Start => o.start,
+            Verb::Register => o.register,
+        }
+    }
+
+    fn going_fate(&mut self, setup: &Setup, world: &World, what: Going) -> Fate {
+        let management = self.pace.delays.management;
+        let between = match what {
+            Going::Save(_) => self.pace.delays.journal,
+            Going::Report(host, lun) => {
+                if report(setup, world, host, lun) == Some(Report::Told) {
+                    REPEAT
+                } else {
+                    let how = self.struck(|s| match s {
+                        Struck::Report { host: h, lun: l } => {
+                            h.is_none_or(|h| h == host) && l.is_none_or(|l| l == lun)
+                        }
+                        Struck::Op { .. } | Struck::Mail { .. } => false,
+                    });
+                    return self.fated(world.now, management, how);
+                }
+            }
+            Going::Beat(side, vm) => match world.vms[vm.at()].at[side.at()].guest {
+                Guest::Booting => self.pace.guests.boot,
+                Guest::Off | Guest::Up | Guest::Hung => management,
+            },
+            Going::Sync(lun) if world.luns[lun.at()].pair.resync == Resync::Copying => self.pace.replication.resync,
+            Going::Sync(_) => management,
+            Going::Cycle(_) => self.pace.replication.pause,
+            Going::Land(_) => self.pace.replication.delta,
+            Going::Write(_) => self.pace.guests.write_every,
+        };
+        self.plain(world.now, between)
+    }
+
+    /// Nothing more goes wrong; what hangs goes on.
+    pub(crate) fn calm(&mut self, now: Instant) {
+        self.disturbances.clear();
+        let mut ops = core::mem::take(&mut self.ops);
+        for (flight, fate) in ops.iter_mut().flatten() {
+            if fate.due == NEVER {
+                let takes = self.takes(Verb::of(flight.item.goal));
+                *fate = self.plain(now, takes);
+            }
+        }
+        self.ops = ops;
+    }
+
+    /// What is due first, of what can happen.
+    pub(crate) fn next(&self, setup: &Setup, world: &World) -> Option<Next> {
+        let mut first: Option<Next> = None;
+        let mut offer = |fate: &Fate, ready: &dyn Fn() -> bool, action: &dyn Fn() -> Action| {
+            let at = fate.due.max(world.now);
+            if fate.due != NEVER && first.is_none_or(|f| at < f.at) && ready() {
+                first = Some(Next { at, action: action() });
+            }
+        };
+        for side in Side::BOTH {
+            let at = side.at();
+            for (n, (_, fate)) in (0..).zip(&self.mail[at]) {
+                let action = || Action::Message { to: side, at: n, how: delivery(fate.how) };
+                offer(fate, &|| world.wire(Wire::Peer(side.peer())), &action);
+            }
+            for (n, (flight, fate)) in (0..).zip(&self.ops[at]) {
+                let action = || Action::Op { side, at: n, how: doing(fate.how) };
+                offer(fate, &|| world.op_ready(setup, side, &flight.item), &action);
+            }
+            for (n, (_, fate)) in (0..).zip(&self.requests[at]) {
+                offer(fate, &|| true, &|| Action::Request { side, at: n, how: Answering::Now });
+            }
+            for (n, (_, fate)) in (0..).zip(&self.facts[at]) {
+                offer(fate, &|| world.wire(Wire::Answers(side)), &|| Action::Arrive { side, at: n });
+            }
+        }
+        for (what, state) in &self.going {
+            if let Some((_, fate)) = state {
+                offer(fate, &|| true, &|| going(*what));
+            }
+        }
+        first
+    }
+
+    /// Notes how late what an action puts off is, and that what repeats itself begins anew.
+    pub(crate) fn about_to(&mut self, action: Action) {
+        let how = match action {
+            Action::Op { side, at, .. } => self.ops[side.at()].get(at as usize).and_then(|(_, f)| f.how),
+            Action::Message { to, at, .. } => self.mail[to.at()].get(at as usize).and_then(|(_, f)| f.how),
+            _ => None,
+        };
+        if let Some(How::Twice(by) | How::AnswerLate(by)) = how {
+            self.late = by;
+        }
+        for (what, state) in &mut self.going {
+            if going(*what) == action {
+                *state = None;
+            }
+        }
+        // What comes again in the same words is another thing.
+        match action {
+            Action::Op { side, at, .. } => forget(&mut self.ops[side.at()], at),
+            Action::Message { to, at, .. } => forget(&mut self.mail[to.at()], at),
+            Action::Request { side, at, .. } => forget(&mut self.requests[side.at()], at),
+            Action::Arrive { side, at } => forget(&mut self.facts[side.at()], at),
+            _ => {}
+        }
+    }
+
+    /// Whether no command and no message is under way.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.mail.iter().all(Vec::is_empty) && self.ops.iter().all(Vec::is_empty)
+    }
+}
+
+/// Brings a sorted list of fates up to date with the sorted list of what there is.
+fn merge<T: Ord + Clone>(fates: &mut Vec<(T, Fate)>, there: &[T], mut new: impl FnMut(&T) -> Fate) {
+    if fates.len() == there.len() && fates.iter().zip(there).all(|((old, _), new)| old == new) {
+        return;
+    }
+    let mut old = core::mem::take(fates).into_iter().peekable();
+    for item in there {
+        while old.peek().is_some_and(|(o, _)| o < item) {
+            old.next();
+        }
+        let fate = match old.next_if(|(o, _)| o == item) {
+            Some((_, fate)) => fate,
+            None => new(item),
+        };
+        fates.push((item.clone(), fate));
+    }
+}
+
+fn forget<T>(fates: &mut Vec<T>, at: u32) {
+    if (at as usize) < fates.len() {
+        fates.remove(at as usize);
+    }
+}
+
+fn report(setup: &Setup, world: &World, host: HostIx, lun: LunIx) -> Option<Report> {
+    let side = setup.inventory().hosts[host].side;
+    world.luns[lun.at()].at(side)?.paths(setup, lun, host).map(|p| p.report)
+}
+
+/// Whether something can go on, and a number that tells one going from the next.
+fn sign(setup: &Setup, world: &World, what: Going) -> Option<u64> {
+    match what {
+        Going::Save(side) => {
+            let saving = world.node(side).saving.as_ref()?;
+            Some(u64::from(saving.id.boot) << 1 | u64::from(saving.id.bit))
+        }
+        Going::Report(host, lun) => {
+            let side = setup.inventory().hosts[host].side;
+            match report(setup, world, host, lun)? {
+                Report::Quiet => None,
+                told => world.can_report(side, host).then_some(u64::from(told == Report::Told)),
+            }
+        }
+        Going::Beat(side, vm) => {
+            let booting = world.vms[vm.at()].at[side.at()].guest == Guest::Booting;
+            world.can_beat(side, vm).then_some(u64::from(booting))
+        }
+        Going::Sync(lun) => {
+            let copying = world.luns[lun.at()].pair.resync == Resync::Copying;
+            world.can_sync(setup, lun).then_some(u64::from(copying))
+        }
+        Going::Cycle(set) => world.can_cycle(setup, set as usize).then_some(0),
+        Going::Land(lun) => world.can_land(setup, lun).then_some(0),
+        Going::Write(vm) => Side::BOTH.into_iter().any(|s| world.can_write(setup, s, vm)).then_some(0),
+    }
+}
+
+const fn going(what: Going) -> Action {
+    match what {
+        Going::Save(side) => Action::Saved(side),
+        Going::Report(host, lun) => Action::Report { host, lun },
+        Going::Beat(side, vm) => Action::Beat(side, vm),
+        Going::Sync(lun) => Action::Sync(lun),
+        Going::Cycle(set) => Action::Cycle(set),
+        Going::Land(lun) => Action::Land(lun),
+        Going::Write(vm) => Action::Write(vm),
+    }
+}
+
+const fn delivery(how: Option<How>) -> Delivery {
+    match how {
+        Some(How::Lose) => Delivery::Lost,
+        Some(How::Twice(_)) => Delivery::Doubled,
+        _ => Delivery::Once,
+    }
+}
+
+const fn doing(how: Option<How>) -> Doing {
+    match how {
+        Some(How::Fail) => Doing::Fails,
+        Some(How::Mute) => Doing::Mute,
+        Some(How::AnswerLate(_)) => Doing::AnswerLate,
+        Some(How::Twice(_)) => Doing::Twice,
+        Some(How::Lose) => Doing::Lost,
+        Some(How::Slow(_) | How::Hang) | None => Doing::Done,
+    }
+}
