@@ -60,7 +60,8 @@ fn lines(inventory: &Inventory, run: &Run) -> Vec<Line> {
     let mut lines: Vec<Line> = Vec::new();
     for (at, entry) in entries.iter().enumerate() {
         let Some(line) = line(words, entries, at, entry) else { continue };
-        let again = lines.iter().rev().take_while(|l| l.at == line.at).any(|l| l.side == line.side && l.text == line.text);
+        let again =
+            lines.iter().rev().take_while(|l| l.at == line.at).any(|l| l.side == line.side && l.text == line.text);
         if !again {
             lines.push(line);
         }
@@ -257,11 +258,8 @@ pub(crate) fn json(scenario: &Scenario, run: &Run) -> Value {
             json!({ "site": site(a.side), "kind": kind, "from": a.from.0, "until": a.until.map(|u| u.0), "text": text })
         })
         .collect();
-    let verdicts: Vec<Value> = run
-        .verdicts
-        .iter()
-        .map(|v| json!({ "expected": v.expected, "met": v.met, "found": v.found }))
-        .collect();
+    let verdicts: Vec<Value> =
+        run.verdicts.iter().map(|v| json!({ "expected": v.expected, "met": v.met, "found": v.found })).collect();
     let broken = run.broken.as_ref().map(|b| json!({ "rule": b.property.to_string(), "what": b.what.to_string() }));
     json!({
         "file": scenario.file, "title": scenario.title, "seed": run.seed, "end": run.end.0, "passed": run.passed(),

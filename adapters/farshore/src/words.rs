@@ -52,7 +52,9 @@ impl<'a> Words<'a> {
     pub(crate) fn event(self, side: Side, event: &Event) -> Option<String> {
         let peer = self.site(side.peer());
         Some(match *event {
-            Event::LossSeen { host, lun } => format!("{} sees LUN {} lost on every path", self.host(host), self.lun(lun)),
+            Event::LossSeen { host, lun } => {
+                format!("{} sees LUN {} lost on every path", self.host(host), self.lun(lun))
+            }
             Event::SenseUnreadable { host, lun } => {
                 format!("{} gives bytes for LUN {} that are no sense data: no evidence", self.host(host), self.lun(lun))
             }
@@ -90,7 +92,9 @@ impl<'a> Words<'a> {
                 Verb::of(op.goal).words(),
                 self.target(op.id.target)
             ),
-            Event::LateAnswer { target, .. } => format!("an answer about {} comes too late to matter", self.target(target)),
+            Event::LateAnswer { target, .. } => {
+                format!("an answer about {} comes too late to matter", self.target(target))
+            }
             Event::Overridden { group } => format!("the operator's word counts for group {}, once", self.group(group)),
             Event::Raised(alert) => format!("alert: {}", self.alert(side, &alert)),
             Event::Cleared(alert) => format!("over: {}", self.alert(side, &alert)),
@@ -106,7 +110,9 @@ impl<'a> Words<'a> {
             GivePhase::BackingOff => format!("group {group} waits a while and tries again"),
             GivePhase::Preparing => format!("asks {peer} to take group {group} (turn {turn})"),
             GivePhase::Quiescing => {
-                format!("{peer} is ready: stops the VMs of group {group}, saves what can be saved, makes its LUNs read-only")
+                format!(
+                    "{peer} is ready: stops the VMs of group {group}, saves what can be saved, makes its LUNs read-only"
+                )
             }
             GivePhase::Confirming => format!("all of group {group} is still: asks {peer} once more"),
             GivePhase::Released => format!("releases group {group} to {peer}: no way back"),
@@ -144,12 +150,18 @@ impl<'a> Words<'a> {
                 format!("{} of group {} does not do as told: {failure}", self.target(target), self.group(group))
             }
             Alert::VmDown { vm } => format!("{} could not be started, or did not become ready", self.vm(vm)),
-            Alert::RecoveryLunLost { lun } => format!("LUN {} has no other copy here any more: its group can't fail over", self.lun(lun)),
+            Alert::RecoveryLunLost { lun } => {
+                format!("LUN {} has no other copy here any more: its group can't fail over", self.lun(lun))
+            }
             Alert::Unprotected { datastore } => {
                 format!("datastore {} has lost a LUN, and VMs on it are not protected", self.datastore(datastore))
             }
-            Alert::Contradicted { lun } => format!("one host says that LUN {} is lost, another that it is well", self.lun(lun)),
-            Alert::Returned { lun } => format!("LUN {} is back: not used before a full resynchronisation", self.lun(lun)),
+            Alert::Contradicted { lun } => {
+                format!("one host says that LUN {} is lost, another that it is well", self.lun(lun))
+            }
+            Alert::Returned { lun } => {
+                format!("LUN {} is back: not used before a full resynchronisation", self.lun(lun))
+            }
             Alert::Stranger { host, lun } => {
                 format!("{} reports LUN {}, which it is not set up to mount", self.host(host), self.lun(lun))
             }

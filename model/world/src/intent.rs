@@ -13,6 +13,11 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
         Target::Lun(lun) => op.goal == Goal::ReadOnly && record.returning.get(&lun) == Some(&token),
         Target::Host(_) | Target::Vm(_) => false,
     };
+    // What an earlier phase of a turn wanted stays wanted.
+    let quiesces = matches!(
+        op.goal,
+        Goal::Stopped { .. } | Goal::Fenced | Goal::Drained | Goal::ReplicationStopped | Goal::ReadOnly
+    );
     let promotes = matches!(op.goal, Goal::Cut | Goal::RolledBack { .. } | Goal::ReadWrite | Goal::Mounted);
     returning
         || match &record.work {
@@ -24,14 +29,10 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                     && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
             }
             Work::Give(give) => match give.phase {
-                GivePhase::Quiescing | GivePhase::Confirming => {
-                    own && matches!(
-                        op.goal,
-                        Goal::Stopped { .. } | Goal::Fenced | Goal::Drained | Goal::ReplicationStopped | Goal::ReadOnly
-                    )
-                }
+                GivePhase::Quiescing | GivePhase::Confirming => own && quiesces,
                 GivePhase::Released => {
-                    token.epoch == record.authority.epoch().next() && matches!(op.goal, Goal::Fenced | Goal::ReadOnly)
+                    let fences = matches!(op.goal, Goal::Fenced | Goal::ReadOnly);
+                    (own && quiesces) || (token.epoch == record.authority.epoch().next() && fences)
                 }
                 GivePhase::Following => {
                     token.epoch == record.authority.epoch()
@@ -43,7 +44,6 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                 | GivePhase::Preparing => false,
             },
             Work::Take(take) => {
-                // What an earlier phase of the turn wanted stays wanted.
                 own && match take.phase {
                     TakePhase::Reserved | TakePhase::Waiting => false,
                     TakePhase::Cutting => op.goal == Goal::Cut,

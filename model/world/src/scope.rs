@@ -128,6 +128,12 @@ impl Budget {
         Self::Cycle,
     ];
 
+    /// Whether it goes wrong; guests write, cycles begin and time passes without that.
+    #[must_use]
+    pub const fn is_nuisance(self) -> bool {
+        !matches!(self, Self::Write | Self::Cycle | Self::Slow)
+    }
+
     /// Its name in traces.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -151,30 +157,51 @@ impl Budget {
 }
 
 /// How often each nuisance may still happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct Budgets([u8; Budget::ALL.len()]);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Budgets {
+    each: [u8; Budget::ALL.len()],
+    /// All kinds together, but for what guests and arrays do of their own accord.
+    total: u8,
+}
 
 impl Budgets {
     /// None of anything.
-    pub const NONE: Self = Self([0; Budget::ALL.len()]);
+    pub const NONE: Self = Self { each: [0; Budget::ALL.len()], total: 0 };
 
     /// These, and none of anything else.
     #[must_use]
     pub fn of(list: &[(Budget, u8)]) -> Self {
-        let mut budgets = Self::NONE;
-        list.iter().for_each(|&(kind, times)| budgets.0[kind as usize] = times);
+        let mut budgets = Self { total: u8::MAX, ..Self::NONE };
+        list.iter().for_each(|&(kind, times)| budgets.each[kind as usize] = times);
         budgets
+    }
+
+    /// The same, but at most so many nuisances in all.
+    #[must_use]
+    pub const fn at_most(self, total: u8) -> Self {
+        Self { total, ..self }
     }
 
     /// How often this may still happen.
     #[must_use]
     pub const fn left(&self, kind: Budget) -> u8 {
-        self.0[kind as usize]
+        self.each[kind as usize]
     }
 
     /// It has happened.
-    pub const fn spend(&mut self, kind: Budget) {
-        self.0[kind as usize] = self.0[kind as usize].saturating_sub(1);
+    pub fn spend(&mut self, kind: Budget) {
+        let each = &mut self.each[kind as usize];
+        *each = each.saturating_sub(1);
+        if !kind.is_nuisance() || self.total == u8::MAX {
+            return;
+        }
+        self.total = self.total.saturating_sub(1);
+        if self.total == 0 {
+            // What can happen no more is the same for all who can do no more.
+            for kind in Budget::ALL.into_iter().filter(|k| k.is_nuisance()) {
+                self.each[kind as usize] = 0;
+            }
+        }
     }
 }
 

@@ -155,7 +155,9 @@ impl Array {
             "server": { "type": "unix", "path": socket } });
         self.back.execute("blockdev-add", medium)?;
         let node = json!({ "driver": "raw", "node-name": lun, "file": format!("{lun}-m") });
-        self.back.execute("blockdev-add", node).map(drop)
+        self.back.execute("blockdev-add", node)?;
+        let view = json!({ "driver": "raw", "node-name": unit::view(lun), "file": lun });
+        self.back.execute("blockdev-add", view).map(drop)
     }
 
     /// Brings a LUN into a state. Commands below the highest that was applied are refused (J2).
@@ -187,7 +189,10 @@ impl Array {
         };
         match applied {
             Ok(()) => Ok(Ok(self.seen(&unit))),
-            Err(LabError::Refused { .. }) => Ok(Err(Failure::Failed)),
+            Err(refused @ LabError::Refused { .. }) => {
+                eprintln!("farshore: {lun} at {}: {refused}", self.config.site);
+                Ok(Err(Failure::Failed))
+            }
             Err(error) => Err(error),
         }
     }

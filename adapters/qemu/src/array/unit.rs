@@ -25,8 +25,6 @@ pub(super) struct Unit {
     /// Permanently lost.
     pub(super) lost: bool,
     writable: bool,
-    /// How often it was presented: names of exports are never used twice.
-    generation: u32,
     mount: Option<Mount>,
     /// The node that VMs see: the LUN itself, or the last complete point on top of it.
     pub(super) node: String,
@@ -65,7 +63,6 @@ impl Unit {
             number,
             lost: false,
             writable: false,
-            generation: 0,
             mount: None,
             node: lun.into(),
             source: Source::default(),
@@ -131,43 +128,26 @@ impl Array {
         Some(well && synced)
     }
 
-    /// Shows a LUN to VMs: through the front daemon, as a file, as a logical unit.
+    /// Shows a LUN to VMs: through the front daemon, as a file, as a logical unit. Once and for all: what VMs may do is
+    /// the target's to say, and what they see is a view that can be moved to another node under them.
     pub(super) fn present(&self, unit: &mut Unit, writable: bool) -> Result<(), LabError> {
-        self.withdraw(unit)?;
-        unit.generation += 1;
-        let name = format!("{}-{}", unit.lun, unit.generation);
-        let (export, device) = (format!("front-{name}"), self.config.dir.join(format!("{name}.dev")));
-        let nbd = json!({ "type": "nbd", "id": export, "node-name": unit.node, "name": export, "writable": writable });
+        let (lun, export) = (&unit.lun, format!("front-{}", unit.lun));
+        let nbd = json!({ "type": "nbd", "id": export, "node-name": view(lun), "name": export, "writable": true });
         self.back.execute("block-export-add", nbd)?;
         let server = json!({ "type": "inet", "host": self.nbd.ip().to_string(), "port": self.nbd.port().to_string() });
-        let node = json!({ "driver": "nbd", "node-name": name, "server": server, "export": export,
-            "reconnect-delay": 0, "read-only": !writable });
+        let node = json!({ "driver": "nbd", "node-name": lun, "server": server, "export": export,
+            "reconnect-delay": 0 });
         self.front.execute("blockdev-add", node)?;
-        let mount = Mount::new(device)?;
-        let fuse = json!({ "type": "fuse", "id": name, "node-name": name, "mountpoint": mount.path,
-            "writable": writable, "growable": false });
+        let mount = Mount::new(self.config.dir.join(format!("{lun}.dev")))?;
+        let fuse = json!({ "type": "fuse", "id": lun, "node-name": lun, "mountpoint": mount.path,
+            "writable": true, "growable": false });
         self.front.execute("block-export-add", fuse)?;
         self.target.add(unit.number, &mount.path)?;
         unit.mount = Some(mount);
-        if !writable {
-            self.target.set_writable(unit.number, false)?;
-        }
+        self.target.set_writable(unit.number, writable)?;
         unit.writable = writable;
         self.note(&unit.lun, if writable { "read-write" } else { "read-only" });
         Ok(())
-    }
-
-    /// Takes it away again.
-    fn withdraw(&self, unit: &mut Unit) -> Result<(), LabError> {
-        let Some(mount) = unit.mount.take() else { return Ok(()) };
-        let name = format!("{}-{}", unit.lun, unit.generation);
-        self.target.delete(unit.number)?;
-        unit.writable = false;
-        self.note(&unit.lun, "detached");
-        self.front.delete_export(&name)?;
-        self.front.delete_node(&name)?;
-        drop(mount);
-        self.back.delete_export(&format!("front-{name}"))
     }
 
     pub(super) fn set_writable(&self, unit: &mut Unit, writable: bool) -> Result<(), LabError> {
@@ -179,12 +159,16 @@ impl Array {
         Ok(())
     }
 
-    /// A copy that has taken frames is shown anew: nobody sees a page of before. One that VMs wrote before is not.
+    /// VMs see the last complete point from now on, and may write it. Nobody has read through the view before.
     pub(super) fn make_writable(&self, unit: &mut Unit) -> Result<(), LabError> {
         if unit.writable {
             return Ok(());
         }
-        if unit.target.cut.is_some() { self.present(unit, true) } else { self.set_writable(unit, true) }
+        if unit.node != unit.lun {
+            let moved = json!({ "driver": "raw", "node-name": view(&unit.lun), "file": unit.node });
+            self.back.execute("blockdev-reopen", json!({ "options": [moved] }))?;
+        }
+        self.set_writable(unit, true)
     }
 
     /// P1: replicates to the peer's copy. Goes on where it runs.
@@ -201,8 +185,9 @@ impl Array {
                 let to = self.way_to_peer(unit, &peer)?;
                 let to = json!({ "driver": "nbd", "node-name": node, "server": to,
                     "export": format!("repl-{}", unit.lun), "reconnect-delay": 10 });
+                self.back.delete_node(&node)?;
                 self.back.execute("blockdev-add", to)?;
-                let mirror = json!({ "job-id": job, "device": unit.lun, "target": node, "sync": "full",
+                let mirror = json!({ "job-id": job, "device": view(&unit.lun), "target": node, "sync": "full",
                     "copy-mode": "write-blocking", "on-source-error": "stop", "on-target-error": "stop",
                     "auto-dismiss": false });
                 self.back.execute("blockdev-mirror", mirror)?;
@@ -286,6 +271,11 @@ impl Array {
         unit.source.wan = None;
         Ok(())
     }
+}
+
+/// The node through which VMs see a LUN.
+pub(super) fn view(lun: &str) -> String {
+    format!("{lun}-view")
 }
 
 pub(super) fn not_drained(site: &str, lun: &str) -> LabError {

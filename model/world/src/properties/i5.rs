@@ -11,7 +11,7 @@ pub(super) const PROPERTY: Property = Property {
 
 /// A synchronous copy becomes writable with so many acknowledged writes missing.
 pub(super) fn loses(world: &mut World, torn: bool, missing: u32, overridden: bool) {
-    if torn {
+    if torn && !overridden {
         world.ghost.breached("I5", "a copy becomes writable in the middle of a resynchronisation");
     } else if missing > 0 && !overridden {
         world.ghost.breached("I5", "an acknowledged write is lost without an override");

@@ -11,7 +11,7 @@ pub(super) const PROPERTY: Property = Property {
 
 /// An asynchronous copy becomes writable with so many acknowledged writes missing, the oldest at most `age` old.
 pub(super) fn loses(world: &mut World, torn: bool, missing: u32, age: Millis, rpo: Millis, overridden: bool) {
-    if torn {
+    if torn && !overridden {
         world.ghost.breached("I6", "a copy becomes writable that is no point in time");
     } else if missing > 0 && age > rpo && !overridden {
         world.ghost.breached("I6", "more than the RPO is lost without an override");

@@ -31,6 +31,13 @@ pub enum ScenarioError {
         /// What to do about it.
         help: String,
     },
+    /// There is nothing of this name.
+    Name {
+        /// What is wrong.
+        problem: String,
+        /// What to do about it.
+        help: String,
+    },
     /// The deployment contradicts itself.
     Deployment {
         /// Name of the file that holds it.
@@ -53,6 +60,7 @@ impl fmt::Display for ScenarioError {
             Self::Open { path, why } => write!(f, "{}: {why}", path.display()),
             Self::Format(error) => error.fmt(f),
             Self::Meaning { file, line, problem, help } => write!(f, "{file}:{line}: {problem}\n  = {help}"),
+            Self::Name { problem, help } => write!(f, "{problem}\n  = {help}"),
             Self::Deployment { file, why } => write!(f, "{file}: {why}"),
             Self::Unprotected { file, groups } => write!(
                 f,

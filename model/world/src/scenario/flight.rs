@@ -232,9 +232,7 @@ impl Flights {
                     REPEAT
                 } else {
                     let how = self.struck(|s| match s {
-                        Struck::Report { host: h, lun: l } => {
-                            h.is_none_or(|h| h == host) && l.is_none_or(|l| l == lun)
-                        }
+                        Struck::Report { host: h, lun: l } => h.is_none_or(|h| h == host) && l.is_none_or(|l| l == lun),
                         Struck::Op { .. } | Struck::Mail { .. } => false,
                     });
                     return self.fated(world.now, management, how);

@@ -185,7 +185,9 @@ impl History {
                 Some(side)
             }
             // A LUN that is lost is told as lost.
-            Happening::Writable(side, lun, false) if !world.luns[lun.at()].at(side).is_some_and(|c| c.present) => return,
+            Happening::Writable(side, lun, false) if !world.luns[lun.at()].at(side).is_some_and(|c| c.present) => {
+                return;
+            }
             Happening::Writable(side, _, _) => Some(side),
             Happening::WritesLost(vm, writes) => {
                 self.vms[vm.at()].lost += writes;
@@ -197,10 +199,10 @@ impl History {
 
     fn event(&mut self, world: &World, side: Side, event: Event) {
         let at = self.time(world.now);
-        let standing = |a: &&mut AlertStory, alert: Alert| a.side == side && a.alert == alert && a.until.is_none();
+        let standing = |a: &AlertStory, alert: Alert| a.side == side && a.alert == alert && a.until.is_none();
         match event {
             Event::Raised(alert) => {
-                if self.alerts.iter_mut().any(|mut a| standing(&(&mut a), alert)) {
+                if self.alerts.iter().any(|a| standing(a, alert)) {
                     return;
                 }
                 self.alerts.push(AlertStory { side, alert, from: at, until: None });

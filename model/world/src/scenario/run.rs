@@ -7,12 +7,12 @@ use farshore_core::input::Command;
 use farshore_core::record::{Protection, Work};
 use farshore_core::time::{Instant, Millis};
 
+use super::Scenario;
 use super::error::ScenarioError;
 use super::expect::Verdict;
 use super::flight::Flights;
 use super::history::{History, What};
 use super::timeline::Act;
-use super::Scenario;
 use crate::action::{Action, Outcome};
 use crate::host::Guest;
 use crate::properties::Violation;
@@ -53,13 +53,16 @@ impl Run {
     }
 }
 
+/// Something on the agenda: what is told of it, where, and what is done.
+type Item = (Option<String>, Option<Side>, Act);
+
 /// A run that is going on.
 struct Runner<'a> {
     setup: &'a Setup,
     world: World,
     flights: Flights,
     history: Option<History>,
-    agenda: BTreeMap<(Millis, usize), (Option<String>, Option<Side>, Act)>,
+    agenda: BTreeMap<(Millis, usize), Item>,
     begin: Instant,
     hung: BTreeSet<(Side, VmIx)>,
     actions: Vec<Action>,

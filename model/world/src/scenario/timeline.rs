@@ -1,5 +1,8 @@
 //! The timeline: what the scenario does to the world, and when.
 
+mod disturb;
+mod order;
+
 use core::ops::Range;
 
 use farshore_core::ids::{HostIx, LunIx, Side, VmIx};
@@ -9,7 +12,7 @@ use farshore_core::operation::Target;
 use farshore_core::time::Millis;
 
 use super::error::Nonsense;
-use super::file::{Between, Deed, Direction, EventFile, GroupAt, LinkAt, LunAt, MailFile, OpsFile, VmAt};
+use super::file::{Between, Deed, Direction, EventFile, LinkAt, LunAt, VmAt};
 use super::kinds::{LinkName, Verb};
 use super::names::Names;
 use crate::reports::{GONE, Says};
@@ -77,9 +80,6 @@ pub(crate) enum How {
     Twice(Between),
     Lose,
 }
-
-/// How late something is where the file does not say: between these.
-const LATE: Between = Between::ms(20_000, 60_000);
 
 /// Puts the events of a file in order of time.
 pub(crate) fn plan(inventory: &Inventory, events: Vec<(Range<usize>, EventFile)>) -> Result<Vec<Planned>, Nonsense> {
@@ -152,7 +152,11 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         }
         Deed::CrashManager(m) => {
             let side = names.site(&m.site)?;
-            Ok((format!("the manager of {} crashes", m.site), Some(side), Act::Crash(side, m.restart_after.map(|s| s.0))))
+            Ok((
+                format!("the manager of {} crashes", m.site),
+                Some(side),
+                Act::Crash(side, m.restart_after.map(|s| s.0)),
+            ))
         }
         Deed::RestartManager(m) => {
             let side = names.site(&m.site)?;
@@ -161,16 +165,18 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         Deed::Cut(link) => cut(names, &link, true),
         Deed::Mend(link) => cut(names, &link, false),
         Deed::EndDisturbances(true) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
-        Deed::EndDisturbances(false) => {
-            Err(Nonsense::new(names.at, "an event that does nothing", "write `end-disturbances = true`, or leave it out"))
-        }
+        Deed::EndDisturbances(false) => Err(Nonsense::new(
+            names.at,
+            "an event that does nothing",
+            "write `end-disturbances = true`, or leave it out",
+        )),
         Deed::LoseArray(_)
         | Deed::SilenceArray(_)
         | Deed::WakeArray(_)
         | Deed::LoseHost(_)
         | Deed::ReturnHost(_)
         | Deed::HangHost(_)
-        | Deed::WakeHost(_) => device(names, deed),
+        | Deed::WakeHost(_) => device(names, &deed),
         Deed::SlowOperations(_)
         | Deed::FailOperations(_)
         | Deed::HangOperations(_)
@@ -179,7 +185,7 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         | Deed::DoubleOperations(_)
         | Deed::LoseMessages(_)
         | Deed::LateMessages(_)
-        | Deed::DoubleMessages(_) => disturbance(names, deed),
+        | Deed::DoubleMessages(_) => disturb::disturbance(names, deed),
         Deed::Protect(_)
         | Deed::Release(_)
         | Deed::Cancel(_)
@@ -188,7 +194,7 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         | Deed::StartRemainder(_)
         | Deed::RetryVm(_)
         | Deed::SkipVm(_)
-        | Deed::Maintenance(_) => order(names, deed),
+        | Deed::Maintenance(_) => order::order(names, &deed),
     }
 }
 
@@ -228,10 +234,10 @@ fn lose_lun(names: &Names<'_>, lun: &LunAt) -> Result<Resolved, Nonsense> {
     Ok((words, Some(side), Act::Faults(faults)))
 }
 
-fn device(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
     let array = |name: &String| names.array(name).map(|ix| (ix, names.inventory.arrays[ix].side));
     let host = |name: &String| names.host(name).map(|ix| (ix, names.inventory.hosts[ix].side));
-    let (words, side, fault) = match &deed {
+    let (words, side, fault) = match deed {
         Deed::LoseArray(n) => {
             let (ix, side) = array(n)?;
             (format!("array {n} is lost for good, with all its LUNs"), side, Fault::LoseArray(ix))
@@ -271,7 +277,9 @@ fn cut(names: &Names<'_>, link: &LinkAt, broken: bool) -> Result<Resolved, Nonse
     let site_name = |s: Side| names.inventory.sites[s.at()].name.as_str();
     let way = from.map_or_else(String::new, |s| format!(", from {} to {}", site_name(s), site_name(s.peer())));
     let management = link.link == LinkName::Management;
-    if management == link.from.is_some() && management || !management && (link.site.is_some() || link.direction.is_some()) {
+    if management == link.from.is_some() && management
+        || !management && (link.site.is_some() || link.direction.is_some())
+    {
         return Err(Nonsense::new(
             names.at,
             "these keys do not belong to this link",
@@ -279,8 +287,12 @@ fn cut(names: &Names<'_>, link: &LinkAt, broken: bool) -> Result<Resolved, Nonse
         ));
     }
     let (what, side, wires): (String, Option<Side>, Vec<Wire>) = match link.link {
-        LinkName::Sites => (format!("the link between the managers{way}"), None, sides.into_iter().map(Wire::Peer).collect()),
-        LinkName::Replication => (format!("the replication link{way}"), None, sides.into_iter().map(Wire::Frames).collect()),
+        LinkName::Sites => {
+            (format!("the link between the managers{way}"), None, sides.into_iter().map(Wire::Peer).collect())
+        }
+        LinkName::Replication => {
+            (format!("the replication link{way}"), None, sides.into_iter().map(Wire::Frames).collect())
+        }
         LinkName::Management => {
             let Some(site) = &link.site else {
                 let help = "say whose: { link = \"management\", site = \"NAME\" }";
@@ -298,117 +310,6 @@ fn cut(names: &Names<'_>, link: &LinkAt, broken: bool) -> Result<Resolved, Nonse
     let words = format!("{what} is {}", if broken { "cut" } else { "whole again" });
     let fault = |w| if broken { Fault::Cut(w) } else { Fault::Mend(w) };
     Ok((words, side, Act::Faults(wires.into_iter().map(fault).collect())))
-}
-
-fn disturbance(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
-    let late = |by: Option<Between>| by.unwrap_or(LATE);
-    let ops = |f: OpsFile, how: How, words: &str| operations(names, &f, how, words);
-    let mail = |f: MailFile, how: How, words: &str| messages(names, &f, how, words);
-    match deed {
-        Deed::SlowOperations(f) => { let how = How::Slow(late(f.by)); ops(f, how, "is slow") }
-        Deed::FailOperations(f) => ops(f, How::Fail, "fails"),
-        Deed::HangOperations(f) => ops(f, How::Hang, "hangs"),
-        Deed::LoseAnswers(f) => ops(f, How::Mute, "is done and its answer is lost"),
-        Deed::LateAnswers(f) => { let how = How::AnswerLate(late(f.by)); ops(f, how, "is done and its answer is late") }
-        Deed::DoubleOperations(f) => { let how = How::Twice(late(f.by)); ops(f, how, "is done, and later once more") }
-        Deed::LoseMessages(f) => mail(f, How::Lose, "are lost"),
-        Deed::LateMessages(f) => { let how = How::Slow(late(f.by)); mail(f, how, "are late") }
-        Deed::DoubleMessages(f) => { let how = How::Twice(late(f.by)); mail(f, how, "arrive, and later once more") }
-        _ => unreachable!("only disturbances"),
-    }
-}
-
-fn often(times: Option<u32>) -> String {
-    match times {
-        None => String::new(),
-        Some(1) => " once".into(),
-        Some(n) => format!(" {n} times"),
-    }
-}
-
-fn operations(names: &Names<'_>, f: &OpsFile, how: How, words: &str) -> Result<Resolved, Nonsense> {
-    let target = f.target.as_ref().map(|t| target(names, t, f.kind)).transpose()?;
-    let side = f.site.as_ref().map(|s| names.site(s)).transpose()?;
-    let verb = f.kind.map_or("every operation on", |v| v.words());
-    let whom = f.target.clone().unwrap_or_else(|| "anything".into());
-    let site = f.site.as_ref().map_or_else(String::new, |s| format!(" at {s}"));
-    let words = format!("from now on, {verb} {whom}{site} {words}{}", often(f.times));
-    let what = Struck::Op { verb: f.kind, target, side };
-    Ok((words, side, Act::Disturb(Disturbance { what, how, left: f.times })))
-}
-
-fn messages(names: &Names<'_>, f: &MailFile, how: How, words: &str) -> Result<Resolved, Nonsense> {
-    let from = f.from.as_ref().map(|s| names.site(s)).transpose()?;
-    let who = f.from.as_ref().map_or_else(|| "both managers".into(), |s| format!("the manager of {s}"));
-    let count = f.times.map_or_else(String::new, |n| format!("{n} "));
-    let words = format!("from now on, {count}messages of {who} {words}");
-    Ok((words, from, Act::Disturb(Disturbance { what: Struck::Mail { from }, how, left: f.times })))
-}
-
-/// A LUN, VM or host: of which there is one of that name, and to which such an operation is done.
-fn target(names: &Names<'_>, name: &str, kind: Option<Verb>) -> Result<Target, Nonsense> {
-    let i = names.inventory;
-    let vm = || names.vm(name).map(|v| Target::Vm(i.vms[v].key));
-    let lun = || names.lun(name).map(|l| Target::Lun(i.luns[l].key));
-    let host = || names.host(name).map(|h| Target::Host(i.hosts[h].key));
-    match kind {
-        Some(Verb::Stop | Verb::PowerOff | Verb::Start | Verb::Register) => vm(),
-        Some(Verb::Fence | Verb::Mount) => host(),
-        Some(_) => lun(),
-        None => vm().or_else(|_| lun()).or_else(|_| host()).map_err(|_| {
-            let problem = format!("the deployment has no VM, LUN or host called `{name}`");
-            Nonsense::new(names.at, problem, "an operation is done to one of these; leave `target` out for all of them")
-        }),
-    }
-}
-
-fn order(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
-    let (verb, group, vm) = match &deed {
-        Deed::Protect(g) => ("protects", Some(g), None),
-        Deed::Release(g) => ("releases", Some(g), None),
-        Deed::Cancel(g) => ("cancels the failover of", Some(g), None),
-        Deed::Force(g) => ("accepts the loss and forces", Some(g), None),
-        Deed::Retry(g) => ("tries again with", Some(g), None),
-        Deed::StartRemainder(g) => ("starts the rest of", Some(g), None),
-        Deed::RetryVm(v) => ("tries again to start", None, Some(v)),
-        Deed::SkipVm(v) => ("goes on without", None, Some(v)),
-        Deed::Maintenance(m) => {
-            let side = names.site(&m.site)?;
-            let words = format!("the operator turns maintenance mode {} at {}", if m.on { "on" } else { "off" }, m.site);
-            return Ok((words, Some(side), Act::Order(vec![side], Command::Maintenance(m.on))));
-        }
-        _ => unreachable!("only commands"),
-    };
-    let (name, site, home, command) = match (group, vm) {
-        (Some(GroupAt { group, site }), _) => {
-            let ix = names.group(group)?;
-            let info = &names.inventory.groups[ix];
-            let key = info.key;
-            let command = match deed {
-                Deed::Protect(_) => Command::Protect(vec![key]),
-                Deed::Release(_) => Command::Release(key),
-                Deed::Cancel(_) => Command::Cancel(key),
-                Deed::Force(_) => Command::Force(key),
-                Deed::Retry(_) => Command::Retry(key),
-                _ => Command::StartRemainder(key),
-            };
-            (group, site, info.home, command)
-        }
-        (None, Some(VmAt { vm, site })) => {
-            let ix = names.vm(vm)?;
-            let info = &names.inventory.vms[ix];
-            let command = if matches!(deed, Deed::RetryVm(_)) { Command::RetryVm(info.key) } else { Command::SkipVm(info.key) };
-            (vm, site, info.home, command)
-        }
-        (None, None) => unreachable!("a group or a VM"),
-    };
-    let words = format!("the operator {verb} {name}");
-    // Where no site is named, at home, and where that does not take it at the other.
-    let sides = match site {
-        Some(site) => vec![names.site(site)?],
-        None => vec![home, home.peer()],
-    };
-    Ok((words, None, Act::Order(sides, command)))
 }
 
 /// What a path says, in words.

@@ -1,0 +1,241 @@
+//! Whether expectations are met.
+
+use farshore_core::event::Alert;
+use farshore_core::ids::{Epoch, Index, Side, VmIx};
+use farshore_core::inventory::Inventory;
+use farshore_core::operation::Target;
+use farshore_core::spec::Span;
+use farshore_core::time::Millis;
+
+use super::{Expectation, Verdict};
+use crate::scenario::history::{History, Tenure};
+use crate::scenario::kinds::AlertKind;
+
+/// Whether an alert is about something of this name.
+fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
+    let group = |key| inventory.groups.by_key(key).is_some_and(|(_, x)| x.name == name);
+    let lun = |key| inventory.luns.by_key(key).is_some_and(|(_, x)| x.name == name);
+    let vm = |key| inventory.vms.by_key(key).is_some_and(|(_, x)| x.name == name);
+    let host = |key| inventory.hosts.by_key(key).is_some_and(|(_, x)| x.name == name);
+    let target = |t| match t {
+        Target::Lun(key) => lun(key),
+        Target::Host(key) => host(key),
+        Target::Vm(key) => vm(key),
+    };
+    match *alert {
+        Alert::NeedsOperator { group: g, .. } | Alert::Held { group: g, .. } | Alert::PeerSilent { group: g } => {
+            group(g)
+        }
+        Alert::Loss { lun: l, .. }
+        | Alert::RecoveryLunLost { lun: l }
+        | Alert::Contradicted { lun: l }
+        | Alert::Returned { lun: l } => lun(l),
+        Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
+        Alert::VmDown { vm: v } => vm(v),
+        Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
+        Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
+    }
+}
+
+/// Seconds, as a person reads them.
+pub(crate) fn seconds(t: Millis) -> String {
+    format!("{}.{}s", t.0 / 1000, t.0 % 1000 / 100)
+}
+
+fn within(by: Option<Millis>) -> String {
+    by.map_or_else(String::new, |by| format!(" by {}", Span(by)))
+}
+
+impl Expectation {
+    /// The time that it names.
+    pub(crate) const fn by(&self) -> Option<Millis> {
+        match self {
+            Self::RunsAt { by, .. } | Self::Owner { by, .. } | Self::Alert { by, .. } => *by,
+            _ => None,
+        }
+    }
+
+    /// Whether it was met.
+    pub(crate) fn judge(&self, inventory: &Inventory, history: &History, end: Millis) -> Verdict {
+        let site = |s: Side| inventory.sites[s.at()].name.as_str();
+        let vm_name = |v: VmIx| inventory.vms[v].name.as_str();
+        let verdict = |expected: String, met: bool, found: String| Verdict { expected, met, found };
+        match self {
+            Self::RunsAt { vm, side, by } => {
+                let (met, found) = runs(inventory, history, *vm, *side, *by, end);
+                verdict(format!("{} runs at {}{}", vm_name(*vm), site(*side), within(*by)), met, found)
+            }
+            Self::StaysDown { vm } => {
+                let down = history.vms[vm.at()].is_down();
+                let found = if down { "it serves nobody" } else { "it serves at the end" };
+                verdict(format!("{} is down at the end", vm_name(*vm)), down, found.into())
+            }
+            Self::Downtime { vm, below } => {
+                let downtime = history.vms[vm.at()].downtime(end);
+                let expected = format!("{} is down for less than {}", vm_name(*vm), Span(*below));
+                verdict(expected, downtime < *below, format!("down for {}", seconds(downtime)))
+            }
+            Self::WritesLost { vm, most } => {
+                let lost = history.vms[vm.at()].lost;
+                let expected = match most {
+                    0 => format!("{} loses no acknowledged write", vm_name(*vm)),
+                    n => format!("{} loses at most {n} acknowledged writes", vm_name(*vm)),
+                };
+                verdict(expected, lost <= *most, format!("{lost} lost"))
+            }
+            Self::NeverTwice { vm } => {
+                let twice = overlaps(history, *vm);
+                let found = if twice { "it ran in two places at once" } else { "never" };
+                verdict(format!("{} never runs twice", vm_name(*vm)), !twice, found.into())
+            }
+            Self::Owner { group, owner, by } => {
+                let tenures = &history.groups[group.at()];
+                let (met, found) = owned(tenures, *owner, *by, &site);
+                let name = &inventory.groups[*group].name;
+                verdict(format!("{} owns group {name}{}", site(*owner), within(*by)), met, found)
+            }
+            Self::Epoch { group, epoch } => {
+                let now = history.groups[group.at()].last().map_or(Epoch::FIRST, |t| t.epoch);
+                let expected = format!("group {} is in epoch {} at the end", inventory.groups[*group].name, epoch.0);
+                verdict(expected, now == *epoch, format!("epoch {}", now.0))
+            }
+            Self::Alert { kind, side, about, by, at_end } => {
+                alert(inventory, history, (*kind, *side, about.as_deref()), *by, *at_end, &site)
+            }
+            Self::NoAlert { kind, side, about, at_end } => {
+                no_alert(inventory, history, (*kind, *side, about.as_deref()), *at_end, &site)
+            }
+            Self::Starts { order } => {
+                let starts: Vec<VmIx> = history.starts.iter().map(|(_, _, v)| *v).collect();
+                in_order("start", order, &starts, &vm_name)
+            }
+            Self::Stops { order } => {
+                let stops: Vec<VmIx> = history.stops.iter().map(|(_, _, v)| *v).collect();
+                in_order("stop", order, &stops, &vm_name)
+            }
+            Self::NothingMoves => {
+                let moved: Vec<&str> = inventory
+                    .groups
+                    .iter()
+                    .filter(|(g, _)| history.groups[g.at()].len() > 1)
+                    .map(|(_, g)| g.name.as_str())
+                    .collect();
+                let found =
+                    if moved.is_empty() { "nothing moved".into() } else { format!("moved: {}", moved.join(", ")) };
+                verdict("no group changes its owner".into(), moved.is_empty(), found)
+            }
+        }
+    }
+}
+
+fn runs(
+    inventory: &Inventory,
+    history: &History,
+    vm: VmIx,
+    side: Side,
+    by: Option<Millis>,
+    end: Millis,
+) -> (bool, String) {
+    let story = &history.vms[vm.at()];
+    let stay = story.stays.iter().rev().find(|s| s.until.is_none());
+    let Some(stay) = stay else { return (false, "it runs nowhere at the end".into()) };
+    let site = &inventory.sites[stay.side.at()].name;
+    if story.is_down() {
+        return (false, format!("it runs at {site} at the end, but serves nobody"));
+    }
+    let since = story.down.last().and_then(|d| d.1).unwrap_or(Millis::ZERO).max(stay.from);
+    let host = &inventory.hosts[stay.host].name;
+    let met = stay.side == side && by.is_none_or(|by| since <= by.min(end));
+    let found = if since == Millis::ZERO {
+        format!("on {host} all the time")
+    } else {
+        format!("on {host} since {}", seconds(since))
+    };
+    (met, if stay.side == side { found } else { format!("{found}, at {site}") })
+}
+
+fn overlaps(history: &History, vm: VmIx) -> bool {
+    let stays = &history.vms[vm.at()].stays;
+    stays.iter().enumerate().any(|(n, a)| {
+        stays[n + 1..].iter().any(|b| {
+            let (a_end, b_end) = (a.until.unwrap_or(Millis(u64::MAX)), b.until.unwrap_or(Millis(u64::MAX)));
+            a.from < b_end && b.from < a_end
+        })
+    })
+}
+
+fn owned<'a>(tenures: &[Tenure], owner: Side, by: Option<Millis>, site: &impl Fn(Side) -> &'a str) -> (bool, String) {
+    let Some(last) = tenures.last() else { return (false, "nothing is known".into()) };
+    let since = if last.from == Millis::ZERO { "all the time".into() } else { format!("since {}", seconds(last.from)) };
+    match last.owner {
+        Some(now) => (now == owner && by.is_none_or(|by| last.from <= by), format!("{} {since}", site(now))),
+        None => (false, format!("nobody {since}")),
+    }
+}
+
+type Which<'a, K> = (K, Option<Side>, Option<&'a str>);
+
+fn described<'a>(kind: &str, side: Option<Side>, about: Option<&str>, site: &impl Fn(Side) -> &'a str) -> String {
+    let about = about.map_or_else(String::new, |a| format!(" about {a}"));
+    let at = side.map_or_else(String::new, |s| format!(" at {}", site(s)));
+    format!("{kind}{about}{at}")
+}
+
+fn alert<'a>(
+    inventory: &Inventory,
+    history: &History,
+    (kind, side, about): Which<'_, AlertKind>,
+    by: Option<Millis>,
+    at_end: bool,
+    site: &impl Fn(Side) -> &'a str,
+) -> Verdict {
+    let mut fitting = history.alerts.iter().filter(|a| {
+        AlertKind::of(&a.alert) == kind
+            && side.is_none_or(|s| s == a.side)
+            && about.is_none_or(|n| is_about(inventory, &a.alert, n))
+            && (!at_end || a.until.is_none())
+    });
+    let first = fitting.next();
+    let stands = if at_end { " that stands at the end" } else { "" };
+    let expected = format!("alert: {}{}{stands}", described(kind.name(), side, about, site), within(by));
+    let met = first.is_some_and(|a| by.is_none_or(|by| a.from <= by));
+    let found =
+        first.map_or_else(|| "none".into(), |a| format!("raised at {} after {}", site(a.side), seconds(a.from)));
+    Verdict { expected, met, found }
+}
+
+fn no_alert<'a>(
+    inventory: &Inventory,
+    history: &History,
+    (kind, side, about): Which<'_, Option<AlertKind>>,
+    at_end: bool,
+    site: &impl Fn(Side) -> &'a str,
+) -> Verdict {
+    let fitting: Vec<&str> = history
+        .alerts
+        .iter()
+        .filter(|a| {
+            kind.is_none_or(|k| AlertKind::of(&a.alert) == k)
+                && side.is_none_or(|s| s == a.side)
+                && about.is_none_or(|n| is_about(inventory, &a.alert, n))
+                && (!at_end || a.until.is_none())
+        })
+        .map(|a| AlertKind::of(&a.alert).name())
+        .collect();
+    let what = kind.map_or_else(|| "alert".into(), |k| format!("{} alert", k.name()));
+    let stands = if at_end { " stands at the end" } else { "" };
+    let expected = format!("no {}{stands}", described(&what, side, about, site));
+    let found = if fitting.is_empty() { "none".into() } else { fitting.join(", ") };
+    Verdict { expected, met: fitting.is_empty(), found }
+}
+
+/// Each of the VMs once, in this order, counted by what each did last.
+fn in_order<'a>(verb: &str, order: &[VmIx], did: &[VmIx], name: &impl Fn(VmIx) -> &'a str) -> Verdict {
+    let names = |vms: &[VmIx]| vms.iter().map(|v| name(*v)).collect::<Vec<&str>>().join(", ");
+    let last = |v: &VmIx| did.iter().rposition(|d| d == v);
+    let places: Vec<Option<usize>> = order.iter().map(last).collect();
+    let met = places.iter().all(Option::is_some) && places.is_sorted();
+    let found: Vec<VmIx> = did.iter().copied().filter(|v| order.contains(v)).collect();
+    let found = if found.is_empty() { "none of them did".into() } else { names(&found) };
+    Verdict { expected: format!("{verb} order: {}", names(order)), met, found }
+}

@@ -1,0 +1,59 @@
+//! Events in which the operator gives a command.
+
+use farshore_core::input::Command;
+
+use super::{Act, Resolved};
+use crate::scenario::error::Nonsense;
+use crate::scenario::file::{Deed, GroupAt, VmAt};
+use crate::scenario::names::Names;
+
+pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
+    let (verb, group, vm) = match deed {
+        Deed::Protect(g) => ("protects", Some(g), None),
+        Deed::Release(g) => ("releases", Some(g), None),
+        Deed::Cancel(g) => ("cancels the failover of", Some(g), None),
+        Deed::Force(g) => ("accepts the loss and forces", Some(g), None),
+        Deed::Retry(g) => ("tries again with", Some(g), None),
+        Deed::StartRemainder(g) => ("starts the rest of", Some(g), None),
+        Deed::RetryVm(v) => ("tries again to start", None, Some(v)),
+        Deed::SkipVm(v) => ("goes on without", None, Some(v)),
+        Deed::Maintenance(m) => {
+            let side = names.site(&m.site)?;
+            let words =
+                format!("the operator turns maintenance mode {} at {}", if m.on { "on" } else { "off" }, m.site);
+            return Ok((words, Some(side), Act::Order(vec![side], Command::Maintenance(m.on))));
+        }
+        _ => unreachable!("only commands"),
+    };
+    let (name, site, home, command) = match (group, vm) {
+        (Some(GroupAt { group, site }), _) => {
+            let ix = names.group(group)?;
+            let info = &names.inventory.groups[ix];
+            let key = info.key;
+            let command = match deed {
+                Deed::Protect(_) => Command::Protect(vec![key]),
+                Deed::Release(_) => Command::Release(key),
+                Deed::Cancel(_) => Command::Cancel(key),
+                Deed::Force(_) => Command::Force(key),
+                Deed::Retry(_) => Command::Retry(key),
+                _ => Command::StartRemainder(key),
+            };
+            (group, site, info.home, command)
+        }
+        (None, Some(VmAt { vm, site })) => {
+            let ix = names.vm(vm)?;
+            let info = &names.inventory.vms[ix];
+            let command =
+                if matches!(deed, Deed::RetryVm(_)) { Command::RetryVm(info.key) } else { Command::SkipVm(info.key) };
+            (vm, site, info.home, command)
+        }
+        (None, None) => unreachable!("a group or a VM"),
+    };
+    let words = format!("the operator {verb} {name}");
+    // Where no site is named, at home, and where that does not take it at the other.
+    let sides = match site {
+        Some(site) => vec![names.site(site)?],
+        None => vec![home, home.peer()],
+    };
+    Ok((words, None, Act::Order(sides, command)))
+}
