@@ -5,7 +5,7 @@ use std::process::Command;
 
 use farshore_world::scenario::Scenario;
 
-const SEEDS: u64 = 12;
+const SEEDS: u64 = 8;
 
 fn book() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/scenarios")

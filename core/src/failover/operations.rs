@@ -276,7 +276,7 @@ impl GroupState {
     /// An object was observed. Nothing waits for it but a doubt.
     pub(crate) fn observed(&mut self, cx: &mut Cx<'_>, target: Target, seen: Option<&Seen>) {
         let Some(run) = self.run.ops.get(&target).copied() else { return };
-        let State::Doubt { asks, .. } = run.state else { return };
+        let State::Doubt { .. } = run.state else { return };
         match seen {
             // What comes next on this object has a higher token, which fences this one.
             Some(_) if run.stale => self.drop_stale(cx, target),
@@ -290,7 +290,8 @@ impl GroupState {
                 }
                 self.issue_again(cx, target);
             }
-            None => self.doubt_on(cx, target, asks),
+            // Like silence: asked again when the answer would have been due.
+            None => {}
         }
     }
 

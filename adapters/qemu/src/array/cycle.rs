@@ -183,6 +183,12 @@ impl Array {
         self.back.execute("block-export-add", export)?;
         unit.target.open = true;
         unit.target.delta = Some(next);
+        if unit.node != unit.lun {
+            let merge = json!({ "job-id": merge(lun), "device": node, "top-node": unit.node, "base-node": lun,
+                "auto-dismiss": false });
+            self.back.execute("block-commit", merge)?;
+            unit.target.merging = true;
+        }
         Ok(Some(next))
     }
 
@@ -194,6 +200,7 @@ impl Array {
             return Ok(false);
         }
         self.back.delete_export(&format!("repl-{lun}"))?;
+        self.end_merge(&mut unit, false)?;
         unit.target.delta = None;
         unit.target.point = Some(cycle);
         unit.node = format!("{lun}-d{cycle}");
@@ -204,10 +211,31 @@ impl Array {
     fn drop_delta(&self, unit: &mut Unit) -> Result<(), LabError> {
         let Some(delta) = unit.target.delta else { return Ok(()) };
         self.back.delete_export(&format!("repl-{}", unit.lun))?;
+        self.end_merge(unit, true)?;
         let node = format!("{}-d{delta}", unit.lun);
         self.back.delete_node(&node)?;
         self.back.delete_node(&format!("{node}-f"))?;
         unit.target.delta = None;
+        Ok(())
+    }
+
+    /// Target: the last point but one is merged down, or (`give_up`) stays where it is: read through its overlay it is
+    /// the same, however far the merge has come.
+    fn end_merge(&self, unit: &mut Unit, give_up: bool) -> Result<(), LabError> {
+        if !std::mem::take(&mut unit.target.merging) {
+            return Ok(());
+        }
+        let job = merge(&unit.lun);
+        if give_up && self.back.job(&job)?.is_some_and(|now| now["status"] != "concluded") {
+            let _ = self.back.execute("block-job-cancel", json!({ "device": job, "force": true }));
+            return self.back.conclude(&job, PATIENCE).map(drop);
+        }
+        if self.back.conclude(&job, CYCLE)? {
+            let merged = std::mem::replace(&mut unit.node, unit.lun.clone());
+            self.back.delete_node(&merged)?;
+            self.back.delete_node(&format!("{merged}-f"))?;
+            let _ = std::fs::remove_file(self.config.dir.join(format!("{merged}.qcow2")));
+        }
         Ok(())
     }
 
@@ -232,6 +260,10 @@ impl Array {
     }
 }
 
+fn merge(lun: &str) -> String {
+    format!("merge-{lun}")
+}
+
 /// Source: cycle after cycle, until told to stop or lost.
 fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_json::Value) {
     let mut first = true;
@@ -253,7 +285,13 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
                 (shared.point, shared.began, shared.failed) = (Some(number), Some(began), false);
                 shared.ended = shared.begun;
             }
-            Ok(None) | Err(_) => shared.failed = true,
+            Ok(None) => shared.failed = true,
+            Err(error) => {
+                if !cycles.stopped() {
+                    eprintln!("farshore: a cycle of {} came to nothing: {error}", cycles.lun);
+                }
+                shared.failed = true;
+            }
         }
         cycles.changed.notify_all();
         if !shared.hurry && !cycles.stopped() {

@@ -156,8 +156,20 @@ impl Array {
         self.back.execute("blockdev-add", medium)?;
         let node = json!({ "driver": "raw", "node-name": lun, "file": format!("{lun}-m") });
         self.back.execute("blockdev-add", node)?;
-        let view = json!({ "driver": "raw", "node-name": unit::view(lun), "file": lun });
+        let shown = self.shown_first(lun);
+        if shown != lun {
+            let nothing = json!({ "driver": "null-co", "node-name": shown, "size": guest::LUN_BYTES });
+            self.back.execute("blockdev-add", nothing)?;
+        }
+        let view = json!({ "driver": "raw", "node-name": unit::view(lun), "file": shown });
         self.back.execute("blockdev-add", view).map(drop)
+    }
+
+    /// What VMs would see of a LUN from the start. A copy that takes deltas shows nothing until it is taken: points are
+    /// merged under it, and nobody may read it then.
+    fn shown_first(&self, lun: &str) -> String {
+        let takes_deltas = self.config.mode == Mode::Asynchronous && !self.config.writable;
+        if takes_deltas { format!("{lun}-nothing") } else { lun.into() }
     }
 
     /// Brings a LUN into a state. Commands below the highest that was applied are refused (J2).

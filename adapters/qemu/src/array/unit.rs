@@ -52,6 +52,8 @@ pub(super) struct Receiver {
     pub(super) cut: Option<Epoch>,
     pub(super) open: bool,
     pub(super) point: Option<u64>,
+    /// The point before is being merged down.
+    pub(super) merging: bool,
     /// The overlay that a cycle writes to.
     pub(super) delta: Option<u64>,
 }
@@ -164,7 +166,7 @@ impl Array {
         if unit.writable {
             return Ok(());
         }
-        if unit.node != unit.lun {
+        if unit.node != unit.lun || self.shown_first(&unit.lun) != unit.lun {
             let moved = json!({ "driver": "raw", "node-name": view(&unit.lun), "file": unit.node });
             self.back.execute("blockdev-reopen", json!({ "options": [moved] }))?;
         }

@@ -19,7 +19,7 @@ pub enum ScenarioError {
         why: std::io::Error,
     },
     /// A file is not in its format.
-    Format(ConfigFileError),
+    Format(Box<ConfigFileError>),
     /// It is in its format, and makes no sense.
     Meaning {
         /// Name of the file.
@@ -43,7 +43,7 @@ pub enum ScenarioError {
         /// Name of the file that holds it.
         file: String,
         /// What is wrong.
-        why: ConfigError,
+        why: Box<ConfigError>,
     },
     /// The groups could not be protected, so there is nothing to begin with.
     Unprotected {
@@ -76,7 +76,7 @@ impl std::error::Error for ScenarioError {}
 
 impl From<ConfigFileError> for ScenarioError {
     fn from(error: ConfigFileError) -> Self {
-        Self::Format(error)
+        Self::Format(Box::new(error))
     }
 }
 

@@ -91,7 +91,7 @@ impl Scenario {
             }
         };
         let setup = |scope: Scope| {
-            let failed = |why| ScenarioError::Deployment { file: deployment_file.clone(), why };
+            let failed = |why| ScenarioError::Deployment { file: deployment_file.clone(), why: Box::new(why) };
             Setup::new(scope, Clock::Real).map_err(failed)
         };
         let scope = |deployment: Deployment, orders, faults| Scope {
@@ -150,7 +150,7 @@ impl Scenario {
             faults,
             orders,
         };
-        let failed = |why| ScenarioError::Deployment { file: file.into(), why };
+        let failed = |why| ScenarioError::Deployment { file: file.into(), why: Box::new(why) };
         let first = Setup::new(scope(deployment.clone(), Vec::new(), Vec::new()), Clock::Real).map_err(failed)?;
         let inventory = first.inventory();
         let mapped = |g: &GroupIx| {
