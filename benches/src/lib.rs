@@ -8,7 +8,7 @@ use farshore_core::input::PathAnswer;
 use farshore_core::inventory::Site;
 use farshore_core::operation::{Goal, HostSeen, LunSeen, Op, Point, ReplicationSeen, Seen, Target, VmSeen};
 use farshore_core::spec::{Datastore, Deployment, Group, Host, Lun, Memory, Replica, Vm};
-use farshore_core::{Command, Effect, Effects, Fact, Instant, RecoveryManager, Records};
+use farshore_core::{Command, Effect, Effects, Fact, Instant, Records, RecoveryManager};
 
 /// Sense data of a LUN that is gone: illegal request, logical unit not supported.
 const GONE: [u8; 14] = [0x70, 0, 5, 0, 0, 0, 0, 10, 0, 0, 0, 0, 0x25, 0];

@@ -1,5 +1,6 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
+mod lab;
 mod plan;
 mod replay;
 mod show;
@@ -25,6 +26,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Show what would be done for a failure, without doing it.
     Plan(plan::Args),
+    /// Move real VMs: two sites of real parts on this machine, a real loss, a verdict read from the disks.
+    Lab(lab::Args),
     /// Run a trace again, action by action, to where it ended.
     Replay(replay::Args),
 }
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Lab(args) => lab::run_lab(&args),
         Command::Replay(args) => replay::run(&args),
     };
     done.unwrap_or_else(|error| {

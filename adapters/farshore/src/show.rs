@@ -1,7 +1,10 @@
 //! What came of a run, as text and as JSON.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use farshore_core::detection::corroboration::Finding;
 use farshore_core::event::Event;
-use farshore_core::ids::{Index, LunIx, Side};
+use farshore_core::ids::{Index, LunIx, LunKey, Side};
 use farshore_core::inventory::Inventory;
 use farshore_core::record::GivePhase;
 use farshore_core::time::Millis;
@@ -57,16 +60,56 @@ fn timeline(inventory: &Inventory, run: &Run, style: Style) -> String {
 fn lines(inventory: &Inventory, run: &Run) -> Vec<Line> {
     let words = Words(inventory);
     let entries = &run.history.entries;
+    let old = old_news(entries);
     let mut lines: Vec<Line> = Vec::new();
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, entry) in entries.iter().enumerate().filter(|(at, _)| !old.contains(at)) {
         let Some(line) = line(words, entries, at, entry) else { continue };
-        let again =
-            lines.iter().rev().take_while(|l| l.at == line.at).any(|l| l.side == line.side && l.text == line.text);
-        if !again {
+        let mut same_time = lines.iter().rev().take_while(|l| l.at == line.at);
+        if !same_time.any(|l| l.side == line.side && l.text == line.text) {
             lines.push(line);
         }
     }
     lines
+}
+
+/// A window for failures, as a site's manager told of it.
+#[derive(Default)]
+struct Window {
+    told: Vec<usize>,
+    concluded: bool,
+    news: bool,
+}
+
+/// Windows that only find again what the same site found before: a lost LUN goes on being lost.
+fn old_news(entries: &[Entry]) -> BTreeSet<usize> {
+    let mut old = BTreeSet::new();
+    for side in Side::BOTH {
+        let mut known: BTreeMap<LunKey, Finding> = BTreeMap::new();
+        let mut window = Window::default();
+        let mut close = |window: &mut Window| {
+            let window = core::mem::take(window);
+            if window.concluded && !window.news {
+                old.extend(window.told);
+            }
+        };
+        for (at, entry) in entries.iter().enumerate().filter(|(_, e)| e.side == Some(side)) {
+            match &entry.what {
+                What::Event(Event::WindowOpened) => {
+                    close(&mut window);
+                    window.told.push(at);
+                }
+                What::Event(Event::WindowClosed { .. }) => window.told.push(at),
+                What::Event(Event::Concluded { lun, finding }) => {
+                    window.told.push(at);
+                    window.concluded = true;
+                    window.news |= known.insert(*lun, *finding) != Some(*finding);
+                }
+                _ => {}
+            }
+        }
+        close(&mut window);
+    }
+    old
 }
 
 fn line(words: Words<'_>, entries: &[Entry], at: usize, entry: &Entry) -> Option<Line> {

@@ -6,7 +6,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let asynchronous = std::env::args().any(|a| a == "async");
     let mode = if asynchronous { Mode::Asynchronous } else { Mode::Synchronous };
     let options = Options { mode, ..Options::default() };
-    let report = run(&options, &|n| if !matches!(n, Notice::Vm(..)) { println!("{n:?}") }, &|| false)?;
+    let report = run(
+        &options,
+        &|n| {
+            if !matches!(n, Notice::Vm(..)) {
+                println!("{n:?}")
+            }
+        },
+        &|| false,
+    )?;
     println!("{report:#?}\nwrong: {:?}", report.wrong());
     Ok(())
 }

@@ -36,11 +36,18 @@ pub fn deployment(mode: Mode) -> Deployment {
     let names: Vec<&str> = VMS.iter().map(|(name, _)| *name).collect();
     Deployment {
         sites: vec![site("alder"), site("birch")],
-        luns: (1..).zip(&names).map(|(unit, name)| Lun::of(name, "alder-san", unit).replicated(replica(unit))).collect(),
+        luns: (1..)
+            .zip(&names)
+            .map(|(unit, name)| Lun::of(name, "alder-san", unit).replicated(replica(unit)))
+            .collect(),
         datastores: names.iter().map(|name| Datastore::of(name, &[name])).collect(),
         vms: VMS.iter().map(vm).collect(),
         groups: vec![Group::of("shop", &names)],
-        plans: vec![Plan { stop_grace: Span::millis(2000), ready_timeout: Span::millis(20_000), ..Plan::of("move", &["shop"]) }],
+        plans: vec![Plan {
+            stop_grace: Span::millis(2000),
+            ready_timeout: Span::millis(20_000),
+            ..Plan::of("move", &["shop"])
+        }],
         policy: Policy {
             grouping: Grouping { short: Span::millis(300), long: Span::millis(2000), ..Grouping::default() },
             waits: Waits {

@@ -14,5 +14,6 @@ mod run;
 mod site;
 
 pub use deployment::{LOST, VMS, deployment};
+pub use farshore_qemu::array::Mode;
 pub use report::{Phase, Report};
 pub use run::{Failed, Notice, Options, Progress, run};

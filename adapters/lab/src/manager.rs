@@ -73,10 +73,7 @@ impl Drop for Manager {
     }
 }
 
-fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(
-    pump: &mut Pump<H, A, J, L, W>,
-    inputs: &Receiver<Input>,
-) {
+fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(pump: &mut Pump<H, A, J, L, W>, inputs: &Receiver<Input>) {
     loop {
         let wait = pump.deadline().map_or(60_000, |(at, _)| (at - clock::now()).0);
         match inputs.recv_timeout(Duration::from_millis(wait)) {

@@ -38,16 +38,8 @@ pub enum Phase {
 
 impl Phase {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
-        Self::Detect,
-        Self::Group,
-        Self::Prepare,
-        Self::Quiesce,
-        Self::Release,
-        Self::Cut,
-        Self::Promote,
-        Self::Start,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Detect, Self::Group, Self::Prepare, Self::Quiesce, Self::Release, Self::Cut, Self::Promote, Self::Start];
 
     /// In a word.
     #[must_use]

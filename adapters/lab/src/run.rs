@@ -160,7 +160,8 @@ impl Lab<'_> {
             let first = at == 0;
             let luns = (1..).zip(VMS).map(|(unit, (vm, _))| (vm.to_string(), unit, first.then(|| vm.to_string())));
             // Control ports are the machine's: two labs at once keep out of each other's way by their process ids.
-            let control = u16::try_from(std::process::id() % 15_000).unwrap_or(0) * 2 + u16::try_from(at).unwrap_or(0) + 100;
+            let control =
+                u16::try_from(std::process::id() % 15_000).unwrap_or(0) * 2 + u16::try_from(at).unwrap_or(0) + 100;
             arrays.push(Array::start(Config {
                 site,
                 dir,

@@ -200,9 +200,8 @@ fn vm_seen(view: &VmView) -> Seen {
 fn apply(hosts: &Arc<Hosts>, names: &Names, op: &Op) -> Option<Result<Result<Seen, Failure>, LabError>> {
     let token = op.id.token;
     let (group, vms) = names.groups.get(&op.id.group)?;
-    let host_seen = |v: crate::host::HostView| {
-        Seen::Host(HostSeen { token: v.token, running: v.running, mounted: v.mounted })
-    };
+    let host_seen =
+        |v: crate::host::HostView| Seen::Host(HostSeen { token: v.token, running: v.running, mounted: v.mounted });
     Some(match (op.id.target, op.goal) {
         (Target::Host(host), Goal::Fenced | Goal::Mounted) => {
             let mounted = op.goal == Goal::Mounted;

@@ -28,7 +28,8 @@ impl Process {
         let out = out.map_err(LabError::io(format!("writing {}", log.display())))?;
         let err = out.try_clone().map_err(LabError::io(format!("writing {}", log.display())))?;
         // In a process group of its own: a Ctrl-C at the terminal is the lab's to handle, in its order.
-        let child = Command::new(program).args(args).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
+        let child =
+            Command::new(program).args(args).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
         let child = child.map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
             _ => LabError::Io { what: format!("starting {program}"), source },
@@ -101,12 +102,11 @@ impl Drop for Process {
 /// # Errors
 /// It is not installed, or failed.
 pub fn run(program: &str, args: &[&str]) -> Result<String, LabError> {
-    let output = Command::new(program).args(args).stdin(Stdio::null()).output().map_err(|source| {
-        match source.kind() {
+    let output =
+        Command::new(program).args(args).stdin(Stdio::null()).output().map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
             _ => LabError::Io { what: format!("running {program}"), source },
-        }
-    })?;
+        })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }

@@ -63,7 +63,8 @@ impl Qmp {
     /// # Errors
     /// A monitor that is not there, does not answer, or does not speak QMP.
     pub fn connect(name: &str, socket: &Path) -> Result<Self, LabError> {
-        let stream = UnixStream::connect(socket).map_err(LabError::io(format!("connecting to {}", socket.display())))?;
+        let stream =
+            UnixStream::connect(socket).map_err(LabError::io(format!("connecting to {}", socket.display())))?;
         let mut qmp = Self { name: name.into(), stream, unread: Vec::new(), events: Vec::new() };
         let limit = Instant::now() + PATIENCE;
         while qmp.next(limit, "the greeting")? != Said::Greeting {}

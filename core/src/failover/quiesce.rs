@@ -18,7 +18,9 @@ impl GroupState {
     pub(super) fn quiesce(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
         let site = cx.site;
         let luns = || site.inventory.groups[g].luns.iter().map(|&l| &site.inventory.luns[l]);
-        // What is lost already is weighed before anything is stopped: a group that would be held keeps running.
+        // VMs with a lost disk are powered off at once; they run in name only, and nothing waits for it here.
+        self.stop_vms_on_lost(cx, g);
+        // What is lost already is weighed before anything else is stopped: a group that would be held keeps running.
         if !self.all_luns(cx, g, luns().filter(|l| self.is_lost(l.key)).map(|l| l.key).collect(), Self::lock) {
             return;
         }
@@ -105,6 +107,21 @@ impl GroupState {
         enough
     }
 
+    fn on_lost_lun(&self, cx: &Cx<'_>, vm: VmIx) -> bool {
+        let inventory = &cx.site.inventory;
+        inventory.vms[vm].luns.iter().any(|&l| self.is_lost(inventory.luns[l].key))
+    }
+
+    fn stop_vms_on_lost(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        let at = self.now();
+        for &vm in &cx.site.inventory.groups[g].vms {
+            if self.on_lost_lun(cx, vm) {
+                let target = Target::Vm(cx.site.inventory.vms[vm].key);
+                self.ensure(cx, g, at, target, Goal::Stopped { grace: None });
+            }
+        }
+    }
+
     /// F2: VMs stop in the reverse of their start order; those with a lost disk are powered off at once.
     fn stop_vms(&mut self, cx: &mut Cx<'_>, g: GroupIx) -> bool {
         let site = cx.site;
@@ -112,7 +129,7 @@ impl GroupState {
         let mut pending: alloc::vec::Vec<VmIx> = alloc::vec::Vec::new();
         for &vm in vms.iter().rev() {
             let v = &site.inventory.vms[vm];
-            let lost = v.luns.iter().any(|&l| self.is_lost(site.inventory.luns[l].key));
+            let lost = self.on_lost_lun(cx, vm);
             if !lost && pending.iter().any(|&later| stops_before(site, later, vm)) {
                 pending.push(vm);
                 continue;

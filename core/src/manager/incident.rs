@@ -132,7 +132,9 @@ impl RecoveryManager {
                     effects.extend(here.map(|(_, h)| Effect::Poll(h.key)));
                     // D1, D3: answers get lost, and a unit attention is none. Where there is nobody else to ask, one
                     // question was enough.
-                    let hosts = |lun: LunIx| site.inventory.luns[lun].ends[site.here.at()].as_ref().map_or(0, |e| e.hosts.len());
+                    let hosts = |lun: LunIx| {
+                        site.inventory.luns[lun].ends[site.here.at()].as_ref().map_or(0, |e| e.hosts.len())
+                    };
                     for lun in self.grouping.undecided().filter(|&lun| hosts(lun) > 1) {
                         self.probe_all(site, effects, lun);
                     }

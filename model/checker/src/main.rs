@@ -4,11 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
+use farshore_model::Checked;
 use farshore_model::mutants::{MUTANTS, without};
 use farshore_model::pins::PINS;
 use farshore_model::search::{Failed, exhaust};
 use farshore_model::shortest::{Shortest, explore};
-use farshore_model::Checked;
 use farshore_world::{Action, SOMETIMES, Start, Trace};
 
 /// Explores the real machines in the world, exhaustively.

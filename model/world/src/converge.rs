@@ -143,9 +143,7 @@ impl World {
         let group = &inventory.groups[g];
         let about = |a: &&Alert| about(setup, a, g);
         let alerted = alerts.iter().flatten().any(|a| about(&a));
-        let active = |s: &Side| {
-            self.record(setup, *s, g).map_or(group.home == *s, |r| r.authority.is_active())
-        };
+        let active = |s: &Side| self.record(setup, *s, g).map_or(group.home == *s, |r| r.authority.is_active());
         let mut owners = Side::BOTH.into_iter().filter(active);
         let owner = match (owners.next(), owners.next()) {
             (Some(owner), None) => owner,
@@ -179,9 +177,9 @@ impl World {
         }
         let other = |l: &&farshore_core::ids::LunIx| {
             let copy = self.luns[l.at()].at(owner.peer());
-            let protected = self.record(setup, owner.peer(), g).is_some_and(|r| {
-                r.protection == farshore_core::record::Protection::Protected
-            });
+            let protected = self
+                .record(setup, owner.peer(), g)
+                .is_some_and(|r| r.protection == farshore_core::record::Protection::Protected);
             copy.is_some_and(|c| !c.present) && protected
         };
         if group.luns.iter().any(|l| other(&l)) {

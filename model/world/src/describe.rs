@@ -52,7 +52,9 @@ impl World {
         let n = Names(setup);
         match action {
             Action::Saved(side) => format!("{} saves", n.site(side)),
-            Action::SaveFails { side, kept } => format!("{} fails to save{}", n.site(side), pick(kept, ", but it is kept")),
+            Action::SaveFails { side, kept } => {
+                format!("{} fails to save{}", n.site(side), pick(kept, ", but it is kept"))
+            }
             Action::Message { to, at, how } => {
                 let Some(flight) = self.mail[to.at()].get(at as usize) else { return "-".into() };
                 let what = match how {

@@ -129,7 +129,9 @@ impl<'a> Drive<'a> {
             catch_unwind(AssertUnwindSafe(|| RecoveryManager::restore(site, boot, records, now, &mut effects)));
         match restored {
             Ok(Ok(manager)) => self.world.node_mut(side).manager = Some(manager),
-            Ok(Err(_)) => return self.world.ghost.breached("J5", "a machine could not be restored from its own records"),
+            Ok(Err(_)) => {
+                return self.world.ghost.breached("J5", "a machine could not be restored from its own records");
+            }
             Err(panic) => return self.panicked(side, panic.as_ref()),
         }
         self.world.level_again(self.setup, side);
@@ -175,7 +177,10 @@ impl<'a> Drive<'a> {
                 {
                     self.answer(side, &request);
                 }
-                request @ (Effect::Poll(_) | Effect::Probe { .. } | Effect::AskArray { .. } | Effect::Observe { .. }) => {
+                request @ (Effect::Poll(_)
+                | Effect::Probe { .. }
+                | Effect::AskArray { .. }
+                | Effect::Observe { .. }) => {
                     if self.world.wire(Wire::Orders(side)) {
                         put(&mut self.world.desks[side.at()].requests, Flight { item: request, late: false });
                     }
@@ -310,7 +315,10 @@ impl World {
         for state in &mut self.luns {
             if let Some(copy) = state.at_mut(side) {
                 let present = copy.present;
-                copy.paths.iter_mut().filter(|p| p.ails(present) || p.report == Report::Due).for_each(|p| p.report = Report::Due);
+                copy.paths
+                    .iter_mut()
+                    .filter(|p| p.ails(present) || p.report == Report::Due)
+                    .for_each(|p| p.report = Report::Due);
             }
         }
         for (v, vm) in setup.inventory().vms.iter() {

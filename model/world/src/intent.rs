@@ -2,7 +2,7 @@
 
 use farshore_core::message::{Body, Message, Stage, Standing};
 use farshore_core::operation::{Goal, Op, Target};
-use farshore_core::record::{GivePhase, GroupRecord, Protection, ProtectPhase, TakePhase, Work};
+use farshore_core::record::{GivePhase, GroupRecord, ProtectPhase, Protection, TakePhase, Work};
 
 /// Whether a record that is durable says that this command is wanted.
 #[must_use]
@@ -38,10 +38,7 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                     token.epoch == record.authority.epoch()
                         && matches!(op.goal, Goal::Fenced | Goal::ReadOnly | Goal::Placeholder)
                 }
-                GivePhase::Held(_)
-                | GivePhase::Queued
-                | GivePhase::BackingOff
-                | GivePhase::Preparing => false,
+                GivePhase::Held(_) | GivePhase::Queued | GivePhase::BackingOff | GivePhase::Preparing => false,
             },
             Work::Take(take) => {
                 own && match take.phase {

@@ -22,11 +22,7 @@ pub struct Milestone {
 
 /// Every milestone. Which of them a scope must reach, its test says.
 pub const SOMETIMES: &[Milestone] = &[
-    Milestone {
-        name: "marked",
-        what: "a group is marked (M1)",
-        reached: |w, s| any(w, s, |_, r| !r.marks.is_empty()),
-    },
+    Milestone { name: "marked", what: "a group is marked (M1)", reached: |w, s| any(w, s, |_, r| !r.marks.is_empty()) },
     Milestone {
         name: "refused",
         what: "the peer refused, and the next try waits (M6)",
@@ -45,9 +41,7 @@ pub const SOMETIMES: &[Milestone] = &[
     Milestone {
         name: "confirm-refused",
         what: "the peer refused after the quiescing, and is asked on (F3)",
-        reached: |w, s| {
-            any(w, s, |_, r| r.latch == Some(Latch::Refused) && gives(r, |p| p == GivePhase::Confirming))
-        },
+        reached: |w, s| any(w, s, |_, r| r.latch == Some(Latch::Refused) && gives(r, |p| p == GivePhase::Confirming)),
     },
     Milestone {
         name: "released",
@@ -57,15 +51,15 @@ pub const SOMETIMES: &[Milestone] = &[
     Milestone {
         name: "owner-down-released",
         what: "the owner's manager is down between its release and the peer's taking",
-        reached: |w, s| {
-            any(w, s, |side, r| r.authority.standing() == Standing::Released && !w.node(side).is_up())
-        },
+        reached: |w, s| any(w, s, |side, r| r.authority.standing() == Standing::Released && !w.node(side).is_up()),
     },
     Milestone {
         name: "taker-down",
         what: "the peer's manager is down in the middle of taking (F5, F6)",
         reached: |w, s| {
-            any(w, s, |side, r| !w.node(side).is_up() && takes(r, |p| !matches!(p, TakePhase::Reserved | TakePhase::PuttingBack)))
+            any(w, s, |side, r| {
+                !w.node(side).is_up() && takes(r, |p| !matches!(p, TakePhase::Reserved | TakePhase::PuttingBack))
+            })
         },
     },
     Milestone {
@@ -128,9 +122,10 @@ pub const SOMETIMES: &[Milestone] = &[
         reached: |w, _| {
             Side::BOTH.into_iter().any(|s| {
                 let boot = w.node(s).boot;
-                w.desks[s.at()].facts.iter().any(|f| {
-                    matches!(f, farshore_core::Fact::Answer { attempt, .. } if attempt / 256 < boot)
-                })
+                w.desks[s.at()]
+                    .facts
+                    .iter()
+                    .any(|f| matches!(f, farshore_core::Fact::Answer { attempt, .. } if attempt / 256 < boot))
             })
         },
     },
@@ -170,9 +165,7 @@ pub const SOMETIMES: &[Milestone] = &[
     Milestone {
         name: "forced",
         what: "a group was released by force (I22)",
-        reached: |w, _| {
-            w.ghost.groups.iter().any(|g| g.epochs.iter().any(|e| e.release.is_some_and(|r| r.forced)))
-        },
+        reached: |w, _| w.ghost.groups.iter().any(|g| g.epochs.iter().any(|e| e.release.is_some_and(|r| r.forced))),
     },
     Milestone {
         name: "writes-lost",
@@ -202,9 +195,7 @@ pub const SOMETIMES: &[Milestone] = &[
     Milestone {
         name: "stuck-vm",
         what: "a VM runs and waits on a disk that is lost",
-        reached: |w, s| {
-            s.inventory().vms.indices().any(|v| w.vms[v.at()].at.iter().any(|at| at.stuck))
-        },
+        reached: |w, s| s.inventory().vms.indices().any(|v| w.vms[v.at()].at.iter().any(|at| at.stuck)),
     },
     Milestone {
         name: "halted",

@@ -3,7 +3,7 @@
 use farshore_core::effect::SaveId;
 use farshore_core::ids::GroupKey;
 use farshore_core::record::{GroupRecord, Record};
-use farshore_core::{RecoveryManager, Records};
+use farshore_core::{Records, RecoveryManager};
 
 /// A manager and its journal.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

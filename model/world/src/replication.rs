@@ -69,13 +69,7 @@ impl World {
     }
 
     /// Starts replicating, or says that it has been done in full (P1). `None`: a resynchronisation is under way.
-    pub(crate) fn replicate(
-        &mut self,
-        setup: &Setup,
-        side: Side,
-        lun: LunIx,
-        op: &Op,
-    ) -> Option<Result<(), Failure>> {
+    pub(crate) fn replicate(&mut self, setup: &Setup, side: Side, lun: LunIx, op: &Op) -> Option<Result<(), Failure>> {
         let sync = self.is_sync(setup, lun);
         let state = &mut self.luns[lun.at()];
         if state.pair.token == op.id.token && state.pair.source == Some(side) {
@@ -98,7 +92,8 @@ impl World {
             return Some(Err(Failure::Failed));
         };
         let whole = !target.fresh && old.source.is_some() && !target.content.torn;
-        let goes_on = whole && if sync { source.content == target.content } else { source.content.covers(&target.content) };
+        let goes_on =
+            whole && if sync { source.content == target.content } else { source.content.covers(&target.content) };
         if goes_on && (sync || old.source == Some(side) && !target.points.is_empty()) {
             state.pair.in_sync = sync;
         } else {

@@ -148,8 +148,9 @@ pub fn both_arrays_lost() -> Scope {
     let array = |at| (Fault::LoseArray(farshore_core::ids::ArrayIx::from_at(at)), 1);
     Scope {
         name: "both_arrays_lost".into(),
-        prose: "Both arrays are lost, with their management: nothing is left to fail over to, which must end in alerts."
-            .into(),
+        prose:
+            "Both arrays are lost, with their management: nothing is left to fail over to, which must end in alerts."
+                .into(),
         deployment_name: "pair".into(),
         deployment: pair(),
         budgets: Budgets::of(&[(Budget::Crash, 1)]),

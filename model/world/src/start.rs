@@ -80,7 +80,10 @@ impl World {
             }
             self.check(setup)?;
         }
-        Err(Violation { property: "P1", what: "the beginning is not reached: a group does not become protected".into() })
+        Err(Violation {
+            property: "P1",
+            what: "the beginning is not reached: a group does not become protected".into(),
+        })
     }
 
     fn with_budgets(mut self, setup: &Setup) -> Self {

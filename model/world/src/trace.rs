@@ -138,13 +138,7 @@ impl Trace {
     #[must_use]
     pub fn new(setup: &Setup, from: Start) -> Self {
         let Scope { name, deployment_name, .. } = &setup.scope;
-        Self {
-            scope: name.clone(),
-            deployment: deployment_name.clone(),
-            clock: setup.clock,
-            from,
-            lines: Vec::new(),
-        }
+        Self { scope: name.clone(), deployment: deployment_name.clone(), clock: setup.clock, from, lines: Vec::new() }
     }
 
     /// Writes down a run: actions, and the violation that they end in, if any.
@@ -227,7 +221,9 @@ impl Trace {
             replay.outcomes.push((number + HEADER + 1, outcome));
             replay.violation = replay.world.check(setup).err();
             let next = self.lines[number + 1..].iter().map(|l| l.trim()).find(|l| !l.is_empty() && !l.starts_with('#'));
-            if let Some(violation) = replay.violation.as_ref().filter(|_| !next.is_some_and(|n| n.starts_with("! violates "))) {
+            if let Some(violation) =
+                replay.violation.as_ref().filter(|_| !next.is_some_and(|n| n.starts_with("! violates ")))
+            {
                 return Err(error(violation.to_string()));
             }
         }

@@ -106,8 +106,7 @@ impl World {
         };
         for (v, vm) in inventory.vms.iter() {
             let on = vm.place[vm.home.at()].as_ref().and_then(|p| p.hosts.first().copied());
-            world.vms[v.at()].at[vm.home.at()] =
-                VmAt { registered: true, on, guest: Guest::Up, ..VmAt::default() };
+            world.vms[v.at()].at[vm.home.at()] = VmAt { registered: true, on, guest: Guest::Up, ..VmAt::default() };
         }
         for (g, group) in inventory.groups.iter() {
             world.ghost.epoch_mut(g, farshore_core::ids::Epoch::FIRST).owner = Some(group.home);
@@ -141,8 +140,7 @@ impl World {
     #[must_use]
     pub fn active(&self, setup: &Setup, group: GroupIx) -> Option<Side> {
         let home = setup.inventory().groups[group].home;
-        let is_active =
-            |s: Side| self.record(setup, s, group).map_or(s == home, |r| r.authority.is_active());
+        let is_active = |s: Side| self.record(setup, s, group).map_or(s == home, |r| r.authority.is_active());
         Side::BOTH.into_iter().find(|&s| is_active(s))
     }
 
@@ -182,9 +180,7 @@ fn lun(setup: &Setup, ix: farshore_core::ids::LunIx) -> LunState {
 
 fn host(setup: &Setup, ix: HostIx) -> HostState {
     let info = &setup.inventory().hosts[ix];
-    let held = |g: &GroupIx| HostGroup {
-        mounted: setup.inventory().groups[*g].home == info.side,
-        ..HostGroup::default()
-    };
+    let held =
+        |g: &GroupIx| HostGroup { mounted: setup.inventory().groups[*g].home == info.side, ..HostGroup::default() };
     HostState { health: Health::Up, groups: setup.host_groups[ix.at()].iter().map(held).collect() }
 }

@@ -13,7 +13,9 @@ fn fails(setup: &Setup, start: &World, lines: &[String], key: &str) -> bool {
     for l in lines {
         let Some(a) = w.find_action(setup, l) else { return false };
         w.apply(setup, a);
-        if let Err(e) = w.check(setup) { return e.to_string() == key; }
+        if let Err(e) = w.check(setup) {
+            return e.to_string() == key;
+        }
     }
     key.strip_prefix("converges ").is_some_and(|k| w.converges(setup, 3000).err().is_some_and(|e| e.to_string() == k))
 }
@@ -25,7 +27,9 @@ fn hunt() {
     let runs: u64 = std::env::var("RUNS").ok().and_then(|r| r.parse().ok()).unwrap_or(500);
     let seed0: u64 = std::env::var("SEED").ok().and_then(|r| r.parse().ok()).unwrap_or(0);
     for (name, scope) in scopes::ALL {
-        if only.as_deref().is_some_and(|o| o != *name) { continue; }
+        if only.as_deref().is_some_and(|o| o != *name) {
+            continue;
+        }
         let setup = Setup::new(scope(), Clock::Model).unwrap();
         let world = World::protected(&setup).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut found = BTreeMap::<String, (usize, Vec<Action>)>::new();
@@ -37,24 +41,36 @@ fn hunt() {
             let mut bad = false;
             for _ in 0..400 {
                 let choices = w.choices(&setup, false);
-                if choices.is_empty() { break; }
+                if choices.is_empty() {
+                    break;
+                }
                 let progress = choices.iter().take_while(|c| c.rank == Rank::Progress).count().max(1);
                 let pick = if next(&mut rng) % 6 > 0 { progress } else { choices.len() };
                 let c = choices[next(&mut rng) % pick];
                 path.push(c.action);
                 w.apply(&setup, c.action);
-                for m in farshore_world::SOMETIMES { if !reached.contains(m.name) && (m.reached)(&w, &setup) { reached.insert(m.name); } }
+                for m in farshore_world::SOMETIMES {
+                    if !reached.contains(m.name) && (m.reached)(&w, &setup) {
+                        reached.insert(m.name);
+                    }
+                }
                 if let Err(e) = w.check(&setup) {
                     let f = found.entry(e.to_string()).or_insert((0, path.clone()));
                     f.0 += 1;
-                    if path.len() < f.1.len() { f.1 = path.clone(); }
+                    if path.len() < f.1.len() {
+                        f.1 = path.clone();
+                    }
                     bad = true;
                     break;
                 }
-                if next(&mut rng) % 25 == 0 && let Err(e) = w.converges(&setup, 3000) {
+                if next(&mut rng) % 25 == 0
+                    && let Err(e) = w.converges(&setup, 3000)
+                {
                     let f = found.entry(format!("converges {e}")).or_insert((0, path.clone()));
                     f.0 += 1;
-                    if path.len() < f.1.len() { f.1 = path.clone(); }
+                    if path.len() < f.1.len() {
+                        f.1 = path.clone();
+                    }
                     bad = true;
                     break;
                 }
@@ -62,11 +78,14 @@ fn hunt() {
             if !bad && let Err(e) = w.converges(&setup, 3000) {
                 let f = found.entry(format!("converges {e}")).or_insert((0, path.clone()));
                 f.0 += 1;
-                if path.len() < f.1.len() { f.1 = path.clone(); }
+                if path.len() < f.1.len() {
+                    f.1 = path.clone();
+                }
             }
         }
         println!("=== {name} ({runs} walks)");
-        let missed: Vec<_> = farshore_world::SOMETIMES.iter().map(|m| m.name).filter(|m| !reached.contains(m)).collect();
+        let missed: Vec<_> =
+            farshore_world::SOMETIMES.iter().map(|m| m.name).filter(|m| !reached.contains(m)).collect();
         println!("not reached: {}", missed.join(" "));
         for (key, (n, path)) in found {
             let trace = Trace::record(&setup, Start::Protected, &world, &path);
@@ -76,7 +95,9 @@ fn hunt() {
                 at -= 1;
                 let mut less = lines.clone();
                 less.remove(at);
-                if fails(&setup, &world, &less, &key) { lines = less; }
+                if fails(&setup, &world, &less, &key) {
+                    lines = less;
+                }
             }
             println!("--- {n} x {key} ({} -> {})\n    {}", path.len(), lines.len(), lines.join("\n    "));
         }

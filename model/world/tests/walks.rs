@@ -93,7 +93,11 @@ fn larger() -> Scope {
         }
         let both: Vec<&str> = stores.iter().map(String::as_str).collect();
         to.vms.push(Vm { tier: 1, ready: Readiness::Heartbeat, ..Vm::of(&format!("db-{group}"), &both) });
-        to.vms.push(Vm { tier: 2, depends_on: vec![format!("db-{group}")], ..Vm::of(&format!("app-{group}"), &both[..1]) });
+        to.vms.push(Vm {
+            tier: 2,
+            depends_on: vec![format!("db-{group}")],
+            ..Vm::of(&format!("app-{group}"), &both[..1])
+        });
         to.vms.push(Vm { tier: 2, ..Vm::of(&format!("web-{group}"), &both[1..]) });
         to.groups.push(Group::of(&name, &both));
         names.push(name);

@@ -122,7 +122,13 @@ impl Array {
     }
 
     /// Source: one cycle. Copies the whole LUN the first time, what has changed since afterwards.
-    fn copy(&self, lun: &str, first: bool, way: &serde_json::Value, stopped: impl Fn() -> bool) -> Result<bool, LabError> {
+    fn copy(
+        &self,
+        lun: &str,
+        first: bool,
+        way: &serde_json::Value,
+        stopped: impl Fn() -> bool,
+    ) -> Result<bool, LabError> {
         let (node, job, bitmap) = (format!("to-{lun}"), format!("cycle-{lun}"), format!("since-{lun}"));
         let to = json!({ "driver": "nbd", "node-name": node, "server": way, "export": format!("repl-{lun}"),
             "reconnect-delay": 0 });

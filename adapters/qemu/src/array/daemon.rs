@@ -158,9 +158,7 @@ pub(super) fn add_overlay(daemon: &Daemon, file: &PathBuf, node: &str, over: &st
     create(json!({ "driver": "file", "filename": file, "size": 0 }))?;
     daemon.execute("blockdev-add", json!({ "driver": "file", "node-name": protocol, "filename": file }))?;
     create(json!({ "driver": "qcow2", "file": protocol, "size": size }))?;
-    daemon.execute(
-        "blockdev-add",
-        json!({ "driver": "qcow2", "node-name": node, "file": protocol, "backing": over }),
-    )?;
+    daemon
+        .execute("blockdev-add", json!({ "driver": "qcow2", "node-name": node, "file": protocol, "backing": over }))?;
     Ok(())
 }

@@ -71,7 +71,9 @@ impl Target {
                 Err(LabError::Refused { reason, .. }) if reason.contains("active") && began.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
-                Err(LabError::Refused { reason, .. }) if reason.contains("can't find the logical unit") => return Ok(()),
+                Err(LabError::Refused { reason, .. }) if reason.contains("can't find the logical unit") => {
+                    return Ok(());
+                }
                 other => return other.map(drop),
             }
         }

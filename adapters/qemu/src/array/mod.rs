@@ -93,7 +93,8 @@ impl Array {
         }
         let back = Daemon::start(&dir, "back")?;
         let nbd = free_port()?;
-        let address = json!({ "type": "inet", "data": { "host": nbd.ip().to_string(), "port": nbd.port().to_string() } });
+        let address =
+            json!({ "type": "inet", "data": { "host": nbd.ip().to_string(), "port": nbd.port().to_string() } });
         back.execute("nbd-server-start", json!({ "addr": address }))?;
         let front = Daemon::start(&dir, "front")?;
         let target = Target::start(&dir, &config.site, free_port()?, config.control)?;
@@ -241,7 +242,8 @@ impl Array {
     /// One line of the array's own log of who may write what, for the verdict.
     fn note(&self, lun: &str, access: &str) {
         let token = lock(&self.tokens).of(lun);
-        let line = json!({ "ms": clock::now().0, "lun": lun, "access": access, "epoch": token.epoch.0, "turn": token.turn.0 });
+        let line =
+            json!({ "ms": clock::now().0, "lun": lun, "access": access, "epoch": token.epoch.0, "turn": token.turn.0 });
         let _ = writeln!(lock(&self.log), "{line}");
     }
 }

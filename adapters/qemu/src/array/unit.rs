@@ -224,7 +224,11 @@ impl Array {
         let mut unit = lock(unit);
         if unit.target.cut.is_some() || unit.writable {
             let reason = "it takes no frames: it is writable, or was taken over".into();
-            return Err(LabError::Refused { monitor: self.config.site.clone(), command: format!("replicating {lun}"), reason });
+            return Err(LabError::Refused {
+                monitor: self.config.site.clone(),
+                command: format!("replicating {lun}"),
+                reason,
+            });
         }
         if !unit.target.open {
             let id = format!("repl-{lun}");

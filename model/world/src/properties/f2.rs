@@ -13,7 +13,8 @@ pub(super) const PROPERTY: Property = Property {
 pub(super) fn released(world: &mut World, setup: &Setup, side: Side, group: GroupIx, record: &GroupRecord) {
     let info = &setup.inventory().groups[group];
     let token = Token { epoch: record.authority.epoch(), turn: record.authority.turn(), step: Step::Lock };
-    let fenced = |h: &HostIx| world.host_group(setup, *h, group).is_some_and(|held| held.token >= token && !held.mounted);
+    let fenced =
+        |h: &HostIx| world.host_group(setup, *h, group).is_some_and(|held| held.token >= token && !held.mounted);
     let locked = |l: &LunIx| {
         let copy = world.luns[l.at()].at(side);
         let returning = record.returning.get(&setup.inventory().luns[*l].key);

@@ -3,11 +3,8 @@
 use super::*;
 
 /// F3.
-pub(super) const PROPERTY: Property = Property {
-    name: "F3",
-    rule: "P re-confirms after the quiescing",
-    holds: |world, _| unbroken(world, "F3"),
-};
+pub(super) const PROPERTY: Property =
+    Property { name: "F3", rule: "P re-confirms after the quiescing", holds: |world, _| unbroken(world, "F3") };
 
 /// A manager is told something: the peer's confirmation counts where its question is durable.
 pub(super) fn told(world: &mut World, setup: &Setup, side: Side, message: &Message) {
@@ -26,6 +23,8 @@ pub(super) fn told(world: &mut World, setup: &Setup, side: Side, message: &Messa
 pub(super) fn released(world: &mut World, group: GroupIx, record: &GroupRecord) {
     let now = (record.authority.epoch(), record.authority.turn());
     if world.ghost.groups[group.at()].confirmed != Some(now) {
-        world.ghost.breached("F3", "a group is released that the peer has not confirmed in this turn after the quiescing");
+        world
+            .ghost
+            .breached("F3", "a group is released that the peer has not confirmed in this turn after the quiescing");
     }
 }

@@ -3,8 +3,7 @@
 use super::*;
 
 /// I11.
-pub(super) const PROPERTY: Property =
-    Property { name: "I11", rule: "one workflow per group; no object in two", holds };
+pub(super) const PROPERTY: Property = Property { name: "I11", rule: "one workflow per group; no object in two", holds };
 
 /// Each site has at most one by its type; together they must be the two halves of one.
 fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {

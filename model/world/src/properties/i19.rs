@@ -16,9 +16,8 @@ pub(super) fn marked(world: &mut World, setup: &Setup, side: Side, lun: LunIx) {
     if !copy.present || copy.fresh || !heard {
         return;
     }
-    let healthy = |(host, paths): (&HostIx, &Paths)| {
-        !paths.claimed && paths.any_healthy(true) && !world.ghost.ailed[host.at()]
-    };
+    let healthy =
+        |(host, paths): (&HostIx, &Paths)| !paths.claimed && paths.any_healthy(true) && !world.ghost.ailed[host.at()];
     if setup.hosts_of(side, lun).iter().zip(&copy.paths).any(healthy) {
         world.ghost.breached("I19", "a LUN counts as lost that a healthy host sees well");
     }

@@ -3,11 +3,8 @@
 use super::*;
 
 /// I22.
-pub(super) const PROPERTY: Property = Property {
-    name: "I22",
-    rule: "overrides are single-use and recorded",
-    holds: |world, _| unbroken(world, "I22"),
-};
+pub(super) const PROPERTY: Property =
+    Property { name: "I22", rule: "overrides are single-use and recorded", holds: |world, _| unbroken(world, "I22") };
 
 /// A record becomes durable.
 pub(super) fn durable(world: &mut World, group: GroupIx, new: &GroupRecord) {

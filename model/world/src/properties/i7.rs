@@ -17,13 +17,7 @@ pub(crate) fn applied(ghost: &mut Ghost, kept: Token, new: Token) {
 }
 
 /// A record becomes durable.
-pub(super) fn durable(
-    world: &mut World,
-    side: Side,
-    group: GroupIx,
-    old: Option<&GroupRecord>,
-    new: &GroupRecord,
-) {
+pub(super) fn durable(world: &mut World, side: Side, group: GroupIx, old: Option<&GroupRecord>, new: &GroupRecord) {
     let (epoch, turn) = (new.authority.epoch(), new.authority.turn());
     let back = |old: &GroupRecord| (epoch, turn) < (old.authority.epoch(), old.authority.turn());
     if old.is_some_and(back) {

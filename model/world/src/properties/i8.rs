@@ -3,11 +3,8 @@
 use super::*;
 
 /// I8.
-pub(super) const PROPERTY: Property = Property {
-    name: "I8",
-    rule: "marking idempotent, order-free",
-    holds: |world, _| unbroken(world, "I8"),
-};
+pub(super) const PROPERTY: Property =
+    Property { name: "I8", rule: "marking idempotent, order-free", holds: |world, _| unbroken(world, "I8") };
 
 /// A record becomes durable with this LUN newly marked.
 pub(super) fn marked(world: &mut World, record: &GroupRecord, lun: LunKey) {

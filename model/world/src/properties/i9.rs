@@ -3,11 +3,8 @@
 use super::*;
 
 /// I9.
-pub(super) const PROPERTY: Property = Property {
-    name: "I9",
-    rule: "one incident moves a group at most once",
-    holds: |world, _| unbroken(world, "I9"),
-};
+pub(super) const PROPERTY: Property =
+    Property { name: "I9", rule: "one incident moves a group at most once", holds: |world, _| unbroken(world, "I9") };
 
 /// A site releases a group for an incident.
 pub(super) fn released(world: &mut World, group: GroupIx, by: Side, incident: u32) {

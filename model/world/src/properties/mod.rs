@@ -172,7 +172,8 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     let epoch = new.authority.epoch();
-    let then = |standing: Standing| old.is_some_and(|o| o.authority.epoch() == epoch && o.authority.standing() == standing);
+    let then =
+        |standing: Standing| old.is_some_and(|o| o.authority.epoch() == epoch && o.authority.standing() == standing);
     match new.authority.standing() {
         Standing::Released if !then(Standing::Released) => on_release(world, setup, side, group, new),
         Standing::Active if !then(Standing::Active) && epoch > Epoch::FIRST => {

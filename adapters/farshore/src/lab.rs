@@ -1,0 +1,239 @@
+//! `farshore lab`: real VMs on real replicated storage, a real loss, and a verdict read from the disks.
+
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use farshore_core::event::Event;
+use farshore_core::inventory::Site;
+use farshore_core::record::GivePhase;
+use farshore_core::time::Millis;
+use farshore_lab::{LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
+use serde_json::{Value, json};
+
+use crate::style::{Look, Style, Table};
+use crate::words::{Words, clock};
+
+/// Build two sites of real parts on this machine, lose a LUN for good, and judge from the disks. Needs root.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// How LUNs are replicated.
+    #[arg(long, value_enum, default_value_t = Replication::Sync)]
+    replication: Replication,
+    /// Limit of the replication link, bytes per second and LUN.
+    #[arg(long, value_name = "BYTES")]
+    rate: Option<u64>,
+    /// How many times in a row.
+    #[arg(long, default_value_t = 1)]
+    runs: u32,
+    /// How long the VMs run protected before the loss, milliseconds.
+    #[arg(long, default_value_t = 1500, value_name = "MS")]
+    calm: u64,
+    /// Keep the files of the runs here.
+    #[arg(long, value_name = "DIR")]
+    keep: Option<PathBuf>,
+    /// QEMU's accelerator.
+    #[arg(long, default_value = "tcg")]
+    accelerator: String,
+    /// Print the results as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Replication {
+    /// A write is acknowledged when both copies have it: nothing may be lost.
+    Sync,
+    /// Deltas follow: what was not replicated of the lost LUN is lost, within its RPO, and nothing of the others.
+    Async,
+}
+
+/// Set by Ctrl-C; the lab looks at it often, and takes everything down.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// Runs the lab.
+pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
+    ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("catching Ctrl-C")?;
+    let mode = match args.replication {
+        Replication::Sync => Mode::Synchronous,
+        Replication::Async => Mode::Asynchronous,
+    };
+    let style = Style::of_stdout();
+    let mut reports = Vec::new();
+    for n in 1..=args.runs {
+        if args.runs > 1 && !args.json {
+            println!("{}", style.paint(Look::Bold, format!("run {n} of {}", args.runs)));
+        }
+        let options = Options {
+            mode,
+            rate: args.rate,
+            dir: args.keep.as_ref().map(|dir| dir.join(n.to_string())),
+            calm: Duration::from_millis(args.calm),
+            accelerator: args.accelerator.clone(),
+        };
+        let screen = Arc::new(Mutex::new(Screen::new(mode, style, args.json)?));
+        let tell = screen.clone();
+        let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(notice);
+        let report = run(&options, &progress, &|| INTERRUPTED.load(Ordering::Relaxed));
+        screen.lock().unwrap_or_else(PoisonError::into_inner).erase();
+        let report = report?;
+        if !args.json {
+            print!("{}", verdict(&report, style));
+        }
+        let good = report.wrong().is_empty();
+        reports.push(report);
+        if !good {
+            break;
+        }
+    }
+    if args.json {
+        println!("{:#}", json!({ "runs": reports.iter().map(as_json).collect::<Vec<_>>() }));
+    } else if reports.len() > 1 {
+        print!("{}", medians(&reports, style));
+    }
+    let good = reports.iter().all(|r| r.wrong().is_empty());
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// What is seen while it runs: a timeline, and on a terminal a table of the VMs under it.
+struct Screen {
+    site: Site,
+    style: Style,
+    quiet: bool,
+    live: bool,
+    lines: usize,
+    newest: [[Option<u32>; 2]; VMS.len()],
+    drawn: Instant,
+}
+
+impl Screen {
+    fn new(mode: Mode, style: Style, quiet: bool) -> Result<Self> {
+        let [site, _] = Site::pair(&deployment(mode))?;
+        let live = std::io::stdout().is_terminal() && !quiet;
+        let newest = [[None; 2]; VMS.len()];
+        Ok(Self { site, style, quiet, live, lines: 0, newest, drawn: Instant::now() })
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        if self.quiet {
+            return;
+        }
+        match notice {
+            Notice::Step(what) => self.line(&format!("  {}", self.style.paint(Look::Dim, what))),
+            Notice::Lost => {
+                let what = format!("LUN {LOST} is lost for good: its medium fails, its logical unit is deleted");
+                self.line(&format!("  0:00.000  alder        {}", self.style.paint(Look::Story, what)));
+            }
+            // Before the loss; and a queue of one group.
+            Notice::Event(_, None, _) | Notice::Event(_, _, Event::Giving { phase: GivePhase::Queued, .. }) => {}
+            Notice::Event(side, Some(ms), event) => {
+                let words = Words(&self.site.inventory);
+                if let Some(text) = words.event(side, &event) {
+                    let (site, rule) = (words.site(side), self.style.paint(Look::Dim, event.rule()));
+                    let at = format!("{}:{:02}.{:03}", ms / 60_000, ms / 1000 % 60, ms % 1000);
+                    self.line(&format!("  {at}  {site:<6} {rule:<4}  {text}"));
+                }
+            }
+            Notice::Vm(vm, newest) => {
+                if let Some(at) = VMS.iter().position(|(name, _)| *name == vm) {
+                    self.newest[at] = newest;
+                }
+                if self.live && self.drawn.elapsed() > Duration::from_millis(200) {
+                    self.draw();
+                }
+            }
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.erase();
+        println!("{text}");
+    }
+
+    fn draw(&mut self) {
+        self.erase();
+        let mut table = Table::new(&["VM", "newest record at alder", "at birch"]);
+        for ((vm, _), newest) in VMS.iter().zip(self.newest) {
+            let [one, two] = newest.map(|n| n.map_or_else(|| "-".into(), |n| n.to_string()));
+            table.row(vec![(*vm).into(), one, two]);
+        }
+        let text = format!("\n{}", table.text(self.style));
+        self.lines = text.lines().count();
+        print!("{text}");
+        let _ = std::io::stdout().flush();
+        self.drawn = Instant::now();
+    }
+
+    /// Takes the table away.
+    fn erase(&mut self) {
+        if self.lines > 0 {
+            print!("\x1b[{}A\x1b[J", self.lines);
+            self.lines = 0;
+            let _ = std::io::stdout().flush();
+        }
+    }
+}
+
+/// The verdict of one run.
+fn verdict(report: &Report, style: Style) -> String {
+    let mut text = String::from("\n  read from the disks and the logs:\n\n");
+    let mut table = Table::new(&["VM", "told durable at alder", "goes on at birch from", "records lost", "down for"]);
+    for vm in &report.vms {
+        let lost = if vm.lost == 0 { "0".into() } else { format!("{} ({} ms)", vm.lost, vm.lost_ms) };
+        let resumed = vm.resumed.map_or_else(|| "-".into(), |n| n.to_string());
+        let down = vm.downtime_ms.map_or_else(|| "-".into(), |ms| format!("{ms} ms"));
+        table.row(vec![vm.vm.clone(), vm.acked.to_string(), resumed, lost, down]);
+    }
+    text += &table.text(style);
+    text += "\n";
+    let wrong = report.wrong();
+    if wrong.is_empty() {
+        let promise = match report.mode {
+            Mode::Synchronous => "every record that a guest was told is durable is on birch's copy",
+            Mode::Asynchronous => {
+                "nothing is lost on the LUNs that could be drained; the lost LUN's loss is within its RPO"
+            }
+        };
+        for line in [promise, "each VM ran at one site at a time", "no LUN was ever writable at both sites"] {
+            text += &format!("  {} {line}\n", style.paint(Look::Good, "✓"));
+        }
+    }
+    for line in wrong {
+        text += &format!("  {} {line}\n", style.paint(Look::Bad, "✗"));
+    }
+    text += &format!("  from the loss to the last VM: {}\n", clock(Millis(report.total_ms())));
+    text
+}
+
+/// Minimum, median and maximum of each phase over runs.
+fn medians(reports: &[Report], style: Style) -> String {
+    let row = |name: &str, mut all: Vec<u64>| {
+        all.sort_unstable();
+        let at = |i: usize| all.get(i).map_or_else(|| "-".into(), ToString::to_string);
+        vec![name.into(), at(0), at(all.len() / 2), at(all.len().saturating_sub(1))]
+    };
+    let mut table = Table::new(&["phase", "min ms", "median ms", "max ms"]);
+    for phase in Phase::ALL {
+        let all = reports.iter().flat_map(|r| r.phases.iter().filter(|(p, _)| *p == phase).map(|(_, ms)| *ms));
+        table.row(row(phase.name(), all.collect()));
+    }
+    table.row(row("from the loss to the last VM", reports.iter().map(Report::total_ms).collect()));
+    let lost = |r: &Report| r.vms.iter().map(|v| u64::from(v.lost)).sum();
+    table.row(row("records lost", reports.iter().map(lost).collect()));
+    let good = reports.iter().filter(|r| r.wrong().is_empty()).count();
+    format!("\n  {good} of {} runs held\n\n{}", reports.len(), table.text(style))
+}
+
+fn as_json(report: &Report) -> Value {
+    let vms = report.vms.iter().map(|vm| {
+        json!({ "vm": vm.vm, "acked": vm.acked, "resumed": vm.resumed, "lost": vm.lost, "lost-ms": vm.lost_ms,
+            "downtime-ms": vm.downtime_ms, "wrong": vm.wrong })
+    });
+    let phases = report.phases.iter().map(|(phase, ms)| json!({ "phase": phase.name(), "ms": ms }));
+    json!({ "vms": vms.collect::<Vec<_>>(), "phases": phases.collect::<Vec<_>>(), "total-ms": report.total_ms(),
+        "both-writable": report.both_writable, "wrong": report.wrong() })
+}
