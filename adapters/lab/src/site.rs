@@ -41,7 +41,7 @@ impl Site {
         let (inputs, pending) = channel();
         let (facts, told) = channel::<Fact>();
         let on = inputs.clone();
-        std::thread::spawn(move || told.into_iter().try_for_each(|fact| on.send(Input::Fact(fact))));
+        std::thread::spawn(move || told.into_iter().all(|fact| on.send(Input::Fact(fact)).is_ok()));
         let name = inventory.inventory.sites[inventory.here.at()].name.clone();
         let i = &inventory.inventory;
         let unit = |vm: &farshore_core::inventory::Vm| {

@@ -50,13 +50,12 @@ pub enum LabError {
         what: String,
     },
     /// A file, socket or program could not be used.
-    #[error("{what}: {source}")]
+    #[error("{what}: {error}")]
     Io {
         /// What was done, to what.
         what: String,
         /// Why it failed.
-        #[source]
-        source: std::io::Error,
+        error: std::io::Error,
     },
 }
 
@@ -64,6 +63,6 @@ impl LabError {
     /// What was done when an I/O error came.
     pub fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let what = what.into();
-        move |source| Self::Io { what, source }
+        move |error| Self::Io { what, error }
     }
 }

@@ -206,18 +206,20 @@ impl Hosts {
         let mut args: Vec<String> = args.map(Into::into).to_vec();
         args.push("-S".into());
         let mut process = Process::start(&vm.name, "qemu-system-x86_64", &args, &path("log"))?;
-        let mut connected = None;
-        process.until("its serial line", START, || {
-            connected = UnixStream::connect(&serial).ok();
-            connected.is_some() && monitor.exists()
+        // Their sockets are there before anybody listens on them.
+        let (mut line, mut control) = (None, None);
+        process.until("its serial line and monitor", START, || {
+            line = line.take().or_else(|| UnixStream::connect(&serial).ok());
+            control = control.take().or_else(|| Qmp::connect(&vm.name, &monitor).ok());
+            line.is_some() && control.is_some()
         })?;
         let what = || format!("the serial line of {}", vm.name);
-        let Some(line) = connected else {
+        let (Some(line), Some(mut control)) = (line, control) else {
             return Err(LabError::Timeout { what: what(), ms: 0 });
         };
         let reader = line.try_clone().map_err(LabError::io(what()))?;
         self.listen(&vm.name, reader)?;
-        Qmp::connect(&vm.name, &monitor)?.execute("cont", json!({}))?;
+        control.execute("cont", &json!({}))?;
         Ok(Running { host: host.into(), process, serial: line, monitor })
     }
 
@@ -348,7 +350,7 @@ fn end(mut running: Running, grace: Option<Duration>) {
         if asked && running.process.wait(grace) {
             return;
         }
-        let quit = Qmp::connect("a VM", &running.monitor).and_then(|mut qmp| qmp.execute("quit", json!({})));
+        let quit = Qmp::connect("a VM", &running.monitor).and_then(|mut qmp| qmp.execute("quit", &json!({})));
         if quit.is_ok() && running.process.wait(QUIT) {
             return;
         }

@@ -32,7 +32,7 @@ impl Process {
             Command::new(program).args(args).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
         let child = child.map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
-            _ => LabError::Io { what: format!("starting {program}"), source },
+            _ => LabError::Io { what: format!("starting {program}"), error: source },
         })?;
         Ok(Self { name: name.into(), log: log.into(), child })
     }
@@ -105,7 +105,7 @@ pub fn run(program: &str, args: &[&str]) -> Result<String, LabError> {
     let output =
         Command::new(program).args(args).stdin(Stdio::null()).output().map_err(|source| match source.kind() {
             std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
-            _ => LabError::Io { what: format!("running {program}"), source },
+            _ => LabError::Io { what: format!("running {program}"), error: source },
         })?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

@@ -68,7 +68,7 @@ impl Qmp {
         let mut qmp = Self { name: name.into(), stream, unread: Vec::new(), events: Vec::new() };
         let limit = Instant::now() + PATIENCE;
         while qmp.next(limit, "the greeting")? != Said::Greeting {}
-        qmp.execute("qmp_capabilities", json!({}))?;
+        qmp.execute("qmp_capabilities", &json!({}))?;
         Ok(qmp)
     }
 
@@ -76,7 +76,7 @@ impl Qmp {
     ///
     /// # Errors
     /// A refusal, silence, or an answer that is no QMP.
-    pub fn execute(&mut self, command: &str, arguments: Value) -> Result<Value, LabError> {
+    pub fn execute(&mut self, command: &str, arguments: &Value) -> Result<Value, LabError> {
         let mut line = json!({ "execute": command, "arguments": arguments }).to_string();
         line.push('\n');
         self.stream.set_write_timeout(Some(PATIENCE)).map_err(LabError::io(&self.name))?;
@@ -140,14 +140,14 @@ impl Qmp {
             match self.stream.read(&mut bytes) {
                 Ok(0) => {
                     let what = format!("{} closed its monitor during {what}", self.name);
-                    return Err(LabError::Io { what, source: std::io::ErrorKind::UnexpectedEof.into() });
+                    return Err(LabError::Io { what, error: std::io::ErrorKind::UnexpectedEof.into() });
                 }
                 Ok(n) => self.unread.extend_from_slice(&bytes[..n]),
                 Err(e) if matches!(e.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::TimedOut) => {
                     return Err(late());
                 }
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(LabError::Io { what: format!("listening to {}", self.name), source }),
+                Err(source) => return Err(LabError::Io { what: format!("listening to {}", self.name), error: source }),
             }
         }
     }

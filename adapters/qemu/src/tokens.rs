@@ -24,9 +24,9 @@ impl Tokens {
     pub fn open(path: PathBuf) -> Result<Self, LabError> {
         let kept = match fs::read(&path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|e| LabError::Io { what: format!("reading {}", path.display()), source: e.into() })?,
+                .map_err(|e| LabError::Io { what: format!("reading {}", path.display()), error: e.into() })?,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(source) => return Err(LabError::Io { what: format!("reading {}", path.display()), source }),
+            Err(source) => return Err(LabError::Io { what: format!("reading {}", path.display()), error: source }),
         };
         Ok(Self { path, kept })
     }
@@ -56,7 +56,7 @@ impl Tokens {
         let mut kept = self.kept.clone();
         kept.insert(object.into(), token);
         let what = || format!("recording a token in {}", self.path.display());
-        let bytes = serde_json::to_vec(&kept).map_err(|e| LabError::Io { what: what(), source: e.into() })?;
+        let bytes = serde_json::to_vec(&kept).map_err(|e| LabError::Io { what: what(), error: e.into() })?;
         let new = self.path.with_extension("new");
         let mut file = File::create(&new).map_err(LabError::io(what()))?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(LabError::io(what()))?;

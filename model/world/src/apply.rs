@@ -279,10 +279,6 @@ impl Drive<'_> {
         (node.manager, node.halted) = (None, false);
         let desk = &mut self.world.desks[side.at()];
         desk.requests.clear();
-        if std::env::var("XM").is_ok() {
-            self.world.mail[side.at()].retain(|f| f.late);
-        }
-        let desk = &mut self.world.desks[side.at()];
         if mute {
             desk.ops.retain(|f| f.late);
             self.world.mail[side.peer().at()].retain(|f| f.late);

@@ -203,10 +203,7 @@ impl World {
                 self.copy_mut(side, lun).writable = true;
                 Ok(())
             }
-            Goal::Replicating => match self.replicate(setup, side, lun, op) {
-                Some(done) => done,
-                None => return None,
-            },
+            Goal::Replicating => self.replicate(setup, side, lun, op)?,
             Goal::Fenced | Goal::Mounted | Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder => {
                 Err(Failure::Unknown)
             }

@@ -10,8 +10,11 @@ use farshore_core::spec::{
 use crate::reports::GONE;
 use crate::scope::{Budget, Budgets, Fault, Order, Scope};
 
+/// A scope's name, and what makes it.
+pub type Named = (&'static str, fn() -> Scope);
+
 /// Every scope, by name.
-pub const ALL: &[(&str, fn() -> Scope)] = &[
+pub const ALL: &[Named] = &[
     ("pdl_crash", pdl_crash),
     ("pdl_both", pdl_both),
     ("both_arrays_lost", both_arrays_lost),

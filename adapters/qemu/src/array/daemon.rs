@@ -48,8 +48,9 @@ impl Daemon {
     ///
     /// # Errors
     /// A refusal, or silence.
+    #[allow(clippy::needless_pass_by_value, reason = "arguments are made for the call")]
     pub(super) fn execute(&self, command: &str, arguments: Value) -> Result<Value, LabError> {
-        self.monitor().execute(command, arguments)
+        self.monitor().execute(command, &arguments)
     }
 
     /// Ends an export and waits until it is gone.
