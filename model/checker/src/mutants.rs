@@ -3,9 +3,9 @@
 use farshore_core::guard::{self, Guard};
 
 use crate::Checked;
-use crate::shortest::{Shortest, explore};
+use crate::shortest::{Defects, Shortest, explore};
 
-/// A guard, the scope that shows what it is for, and the properties of which one breaks first without it.
+/// A guard, the scope that shows what it is for, which breaks without it.
 #[derive(Clone, Copy, Debug)]
 pub struct Mutant {
     /// The guard.
@@ -16,19 +16,19 @@ pub struct Mutant {
 
 /// Every guard.
 pub const MUTANTS: &[Mutant] = &[
-    Mutant { guard: Guard::F1Turn, scope: "mutants" },
-    Mutant { guard: Guard::F2Evidence, scope: "mutants" },
-    Mutant { guard: Guard::F3Order, scope: "mutants" },
-    Mutant { guard: Guard::J1, scope: "mutants" },
-    Mutant { guard: Guard::J2Turn, scope: "mutants" },
-    Mutant { guard: Guard::J3, scope: "mutants" },
+    Mutant { guard: Guard::F1Turn, scope: "pdl_abort" },
+    Mutant { guard: Guard::F2Evidence, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F3Order, scope: "pdl_doubt" },
+    Mutant { guard: Guard::J1, scope: "pdl_crash" },
+    Mutant { guard: Guard::J2Turn, scope: "pdl_abort" },
+    Mutant { guard: Guard::J3, scope: "pdl_doubt" },
 ];
 
 /// Explores a scope without a guard. Guards are the whole process's: one mutant at a time.
 #[must_use]
 pub fn without(guard: Guard, checked: &Checked) -> Shortest {
     guard::remove(Some(guard));
-    let found = explore(checked);
+    let found = explore(checked, Defects::Safety);
     guard::remove(None);
     found
 }

@@ -31,9 +31,18 @@ struct Seen {
     by: Option<Action>,
 }
 
+/// What counts as a defect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defects {
+    /// A broken safety property.
+    Safety,
+    /// That, and a world that does not come to rest once it is healed.
+    All,
+}
+
 /// Explores breadth first.
 #[must_use]
-pub fn explore(checked: &Checked) -> Shortest {
+pub fn explore(checked: &Checked, defects: Defects) -> Shortest {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let mut numbers: HashMap<u64, u32> = HashMap::new();
     let mut seen = vec![Seen { from: 0, by: None }];
@@ -42,7 +51,7 @@ pub fn explore(checked: &Checked) -> Shortest {
     while !level.is_empty() {
         let mut next = Vec::new();
         for (number, world) in level {
-            if let Some(violation) = defect(checked, &world) {
+            if let Some(violation) = defect(checked, &world, defects) {
                 return Shortest::Defect { violation, way: way(&seen, number), states: seen.len() };
             }
             for action in world.enabled(&checked.setup) {
@@ -62,8 +71,9 @@ pub fn explore(checked: &Checked) -> Shortest {
     Shortest::Sound(seen.len())
 }
 
-fn defect(checked: &Checked, world: &World) -> Option<Violation> {
-    world.check(&checked.setup).err().or_else(|| checked.settles(world).err())
+fn defect(checked: &Checked, world: &World, defects: Defects) -> Option<Violation> {
+    let unrest = || if defects == Defects::All { checked.settles(world).err() } else { None };
+    world.check(&checked.setup).err().or_else(unrest)
 }
 
 fn way(seen: &[Seen], mut at: u32) -> Vec<Action> {

@@ -158,7 +158,12 @@ impl<'a> Drive<'a> {
                     properties::before_do(self.world, self.setup, side, &op);
                     self.world.ghost.issued(side, op.id, op.attempt);
                     if self.world.wire(Wire::Orders(side)) {
-                        put(&mut self.world.desks[side.at()].ops, Flight { item: op, late: false });
+                        let ops = &mut self.world.desks[side.at()].ops;
+                        if self.setup.reduced {
+                            // A newer attempt takes the place of one that waits; that both are done costs a budget.
+                            ops.retain(|f| f.late || f.item.id != op.id);
+                        }
+                        put(ops, Flight { item: op, late: false });
                     }
                 }
                 Effect::Acknowledge { lun } => self.acknowledged(side, lun),

@@ -6,7 +6,7 @@ use farshore_core::message::Standing;
 use farshore_core::record::{GivePhase, GroupRecord, Latch, TakePhase, Work};
 
 use crate::host::Guest;
-use crate::setup::{Object, Setup};
+use crate::setup::Setup;
 use crate::world::World;
 
 /// Something that must happen in some world that a scope reaches.
@@ -246,17 +246,7 @@ fn alert(world: &World, setup: &Setup, fits: impl Fn(&Alert) -> bool) -> bool {
 
 fn stale_command(world: &World, setup: &Setup) -> bool {
     Side::BOTH.into_iter().any(|side| {
-        world.desks[side.at()].ops.iter().any(|flight| {
-            let kept = match setup.object(flight.item.id.target) {
-                Some(Object::Lun(l)) => world.luns[l.at()].at(side).map(|c| c.token),
-                Some(Object::Vm(v)) => Some(world.vms[v.at()].at[side.at()].token),
-                Some(Object::Host(h)) => {
-                    let group = setup.inventory().groups.find(flight.item.id.group);
-                    group.and_then(|g| world.host_group(setup, h, g)).map(|held| held.token)
-                }
-                None => None,
-            };
-            kept.is_some_and(|kept| flight.item.id.token < kept)
-        })
+        let mut ops = world.desks[side.at()].ops.iter();
+        ops.any(|flight| world.kept(setup, side, &flight.item).is_some_and(|kept| flight.item.id.token < kept))
     })
 }

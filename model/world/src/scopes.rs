@@ -16,6 +16,11 @@ pub type Named = (&'static str, fn() -> Scope);
 /// Every scope, by name.
 pub const ALL: &[Named] = &[
     ("pdl_crash", pdl_crash),
+    ("pdl_crash_late", pdl_crash_late),
+    ("pdl_doubled", pdl_doubled),
+    ("pdl_twice", pdl_twice),
+    ("pdl_doubt", pdl_doubt),
+    ("pdl_abort", pdl_abort),
     ("pdl_both", pdl_both),
     ("both_arrays_lost", both_arrays_lost),
     ("pdl_async", pdl_async),
@@ -112,26 +117,67 @@ fn order(side: Side, command: Command) -> Order {
     Order { side, command, times: 1 }
 }
 
-/// Issue 2, first scope.
-#[must_use]
-pub fn pdl_crash() -> Scope {
+/// One LUN is lost, and so many nuisances of each kind may happen.
+fn pdl(name: &str, prose: &str, budgets: &[(Budget, u8)], orders: &[(Command, u8)]) -> Scope {
+    let order = |(command, times): &(Command, u8)| Order { side: Side::One, command: command.clone(), times: *times };
     Scope {
-        name: "pdl_crash".into(),
-        prose: "A LUN is lost, and either manager crashes at any point; messages, commands and answers are late or \
-                doubled; one failover is aborted and tried again."
-            .into(),
+        name: name.into(),
+        prose: prose.into(),
         deployment_name: "pair".into(),
         deployment: pair(),
-        budgets: Budgets::of(&[(Budget::Crash, 1), (Budget::Late, 1), (Budget::Doubled, 1), (Budget::Twice, 1)]),
+        budgets: Budgets::of(budgets),
         faults: vec![lose(Side::One, 0)],
-        orders: vec![
-            order(Side::One, Command::Cancel(GroupKey::of("shop"))),
-            order(Side::One, Command::Retry(GroupKey::of("shop"))),
-        ],
+        orders: orders.iter().map(order).collect(),
     }
 }
 
-/// Issue 2, second scope.
+/// A manager crashes at any point.
+#[must_use]
+pub fn pdl_crash() -> Scope {
+    let prose = "A LUN is lost, and either manager crashes at any point: before, while and after a batch is saved, with \
+                 and without the commands and messages that it had just issued.";
+    pdl("pdl_crash", prose, &[(Budget::Crash, 1)], &[])
+}
+
+/// A manager crashes, and something is late.
+#[must_use]
+pub fn pdl_crash_late() -> Scope {
+    let prose = "A LUN is lost, either manager crashes at any point, and one message, command or answer is late.";
+    pdl("pdl_crash_late", prose, &[(Budget::Crash, 1), (Budget::Late, 1)], &[])
+}
+
+/// Messages are late and doubled.
+#[must_use]
+pub fn pdl_doubled() -> Scope {
+    let prose = "A LUN is lost; a message is doubled, and one message, command or answer is late.";
+    pdl("pdl_doubled", prose, &[(Budget::Late, 1), (Budget::Doubled, 1)], &[])
+}
+
+/// Completions are late and doubled.
+#[must_use]
+pub fn pdl_twice() -> Scope {
+    let prose = "A LUN is lost; a command is done and answered twice, and one message, command or answer is late.";
+    pdl("pdl_twice", prose, &[(Budget::Late, 1), (Budget::Twice, 1)], &[])
+}
+
+/// Commands whose answers do not come.
+#[must_use]
+pub fn pdl_doubt() -> Scope {
+    let prose = "A LUN is lost; one command is never done, one is done and its answer is lost, one observation comes to \
+                 nothing: doubts, observed and resolved, or escalated.";
+    pdl("pdl_doubt", prose, &[(Budget::Lost, 1), (Budget::Mute, 1), (Budget::Unseen, 1)], &[])
+}
+
+/// One abort and a second try.
+#[must_use]
+pub fn pdl_abort() -> Scope {
+    let shop = || GroupKey::of("shop");
+    let prose = "A LUN is lost; the operator cancels the failover at any point, and has it tried again; one message, \
+                 command or answer is late, so that what is old meets what is new.";
+    pdl("pdl_abort", prose, &[(Budget::Late, 1)], &[(Command::Cancel(shop()), 1), (Command::Retry(shop()), 1)])
+}
+
+/// Each site protects the other, and each loses the LUN of its own group.
 #[must_use]
 pub fn pdl_both() -> Scope {
     Scope {
@@ -139,13 +185,13 @@ pub fn pdl_both() -> Scope {
         prose: "Each site protects the other, and each loses the LUN of its own group at once.".into(),
         deployment_name: "both".into(),
         deployment: both(),
-        budgets: Budgets::of(&[(Budget::Late, 1)]),
+        budgets: Budgets::NONE,
         faults: vec![lose(Side::One, 0), lose(Side::Two, 1)],
         orders: Vec::new(),
     }
 }
 
-/// Issue 2, third scope.
+/// Nothing is left to fail over to.
 #[must_use]
 pub fn both_arrays_lost() -> Scope {
     let array = |at| (Fault::LoseArray(farshore_core::ids::ArrayIx::from_at(at)), 1);

@@ -37,6 +37,10 @@ pub struct Setup {
     /// Polls, probes and questions to arrays are answered within the same action, instead of being in flight. Saves
     /// states; a simulator that gives everything its delay turns it off.
     pub at_once: bool,
+    /// Leaves out what makes no difference: a newer attempt at a command takes the place of one that waits, a command
+    /// that will be refused and that nobody hears of is forgotten, objects are looked at one after the other. What that
+    /// leaves out costs a budget ([`Budget::Late`](crate::Budget::Late)), or cannot be told apart.
+    pub reduced: bool,
     /// Consistency sets of all groups.
     pub sets: Vec<SetInfo>,
     /// The set of each LUN.
@@ -77,8 +81,8 @@ impl Setup {
                 host_groups[host.at()].push(g);
             }
         }
-        let at_once = clock == Clock::Model;
-        Ok(Self { sites, scope, clock, at_once, sets, set_of, host_groups })
+        let model = clock == Clock::Model;
+        Ok(Self { sites, scope, clock, at_once: model, reduced: model, sets, set_of, host_groups })
     }
 
     /// What a site's manager is told.

@@ -148,7 +148,7 @@ proptest! {
     fn rebasing_time_changes_nothing(numbers in prop::collection::vec(any::<u16>(), 0..300), at in any::<usize>()) {
         let (setup, start) = &BEGINNINGS[at % BEGINNINGS.len()];
         let mut real = Setup::new(setup.scope.clone(), Clock::Real).unwrap();
-        real.at_once = setup.at_once;
+        (real.at_once, real.reduced) = (setup.at_once, setup.reduced);
         let (mut model_world, mut real_world) = (start.clone(), start.clone());
         for &number in &numbers {
             let Some(action) = choose(&model_world, setup, number) else { break };
