@@ -82,7 +82,8 @@ pub enum Goal {
     },
     /// LUN: VMs may write it (F5).
     ReadWrite,
-    /// LUN, owner: it replicates to its peer's copy; a full synchronisation begins where there is none to go on from (P1).
+    /// LUN, owner: it replicates to its peer's copy, which is complete; a full synchronisation begins where there is none
+    /// to go on from (P1).
     Replicating,
     /// Host: runs no VM of the group and holds none of its LUNs open; older commands for the group are refused (F2).
     Fenced,
@@ -263,7 +264,7 @@ impl Op {
                 later(s.token) || (s.token == mine && (to.is_none() || s.replication.point == to))
             }
             (Goal::ReadWrite, Seen::Lun(s)) => s.present && (later(s.token) || (s.token == mine && s.writable)),
-            (Goal::Replicating, Seen::Lun(s)) => s.token == mine && s.replication.running,
+            (Goal::Replicating, Seen::Lun(s)) => s.token == mine && s.replication.running && !s.replication.resync,
             (Goal::Fenced, Seen::Host(s)) => s.token >= mine && s.running == 0 && !s.mounted,
             (Goal::Mounted, Seen::Host(s)) => s.token == mine && s.mounted,
             (Goal::Stopped { .. }, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none(),

@@ -17,8 +17,10 @@ enum State {
     Issued(Instant),
     /// In doubt: observed until something is seen. `asks` observations came to nothing.
     Doubt { asks: u8, until: Instant },
-    /// Failed for now; tried again at this time.
+    /// Not there yet, or failed for now; may be tried again at this time.
     Resting(Instant),
+    /// It is that time: tried again, if it is still wanted.
+    Rested,
     /// Seen in the wanted state.
     Reached,
     /// Failed for good.
@@ -72,7 +74,7 @@ impl OpRun {
     pub(crate) const fn deadline(&self) -> Option<Instant> {
         match self.state {
             State::Issued(at) | State::Doubt { until: at, .. } | State::Resting(at) => Some(at),
-            State::Reached | State::Failed(_) => None,
+            State::Rested | State::Reached | State::Failed(_) => None,
         }
     }
 
@@ -81,14 +83,14 @@ impl OpRun {
             State::Issued(at) | State::Doubt { until: at, .. } | State::Resting(at) => {
                 *at = Instant(at.0.saturating_sub(by.0));
             }
-            State::Reached | State::Failed(_) => {}
+            State::Rested | State::Reached | State::Failed(_) => {}
         }
     }
 
     /// The host that a start holds a slot of.
     pub(crate) fn holds_slot(&self, cx: &Cx<'_>) -> Option<HostIx> {
         match (self.op.goal, self.state) {
-            (Goal::Running { on }, State::Issued(_) | State::Doubt { .. } | State::Resting(_)) => {
+            (Goal::Running { on }, State::Issued(_) | State::Doubt { .. } | State::Resting(_) | State::Rested) => {
                 cx.site.inventory.hosts.find(on)
             }
             _ => None,
@@ -100,8 +102,10 @@ impl OpRun {
             State::Reached => Ensured::Reached,
             State::Issued(_) if !guard::on(Guard::F2Evidence) => Ensured::Reached,
             State::Failed(failure) => Ensured::Failed(failure),
-            State::Issued(_) | State::Doubt { .. } | State::Resting(_) if self.escalated => Ensured::Stuck,
-            State::Issued(_) | State::Doubt { .. } | State::Resting(_) => Ensured::Pending,
+            State::Issued(_) | State::Doubt { .. } | State::Resting(_) | State::Rested if self.escalated => {
+                Ensured::Stuck
+            }
+            State::Issued(_) | State::Doubt { .. } | State::Resting(_) | State::Rested => Ensured::Pending,
         }
     }
 }
@@ -123,13 +127,17 @@ impl GroupState {
         let id = OpId {
             group: self.record.group,
             token: Token { epoch, turn, step: goal.step() },
-            plan: self.plan_digest(cx, g),
+            plan: self.plan_digest(cx, g, turn),
             target,
         };
         if let Some(run) = self.run.ops.get_mut(&target) {
             if run.op.id == id {
                 run.stale = false;
-                return run.ensured();
+                let ensured = run.ensured();
+                if run.state == State::Rested && self.clean() {
+                    self.issue_again(cx, target);
+                }
+                return ensured;
             }
             let supersedes = goal.takes_away() && id.token > run.op.id.token;
             if run.is_open() && !supersedes && !run.escalated {
@@ -151,9 +159,11 @@ impl GroupState {
         Ensured::Pending
     }
 
-    /// Digest of the plan that is run; of the group, where none is (J2).
-    fn plan_digest(&self, cx: &Cx<'_>, g: GroupIx) -> crate::ids::Digest {
+    /// Digest of the plan that is run; of the group, where none is (J2): also for what is fenced after a release, which
+    /// outlives the workflow.
+    fn plan_digest(&self, cx: &Cx<'_>, g: GroupIx, turn: Turn) -> crate::ids::Digest {
         match &self.record.work {
+            _ if turn == Turn(0) => cx.site.inventory.groups[g].hash,
             Work::Give(give) => give.offer.plan_hash,
             Work::Take(take) => take.offer.plan_hash,
             Work::Idle | Work::Protect(_) | Work::Shield { .. } => cx.site.inventory.groups[g].hash,
@@ -233,6 +243,11 @@ impl GroupState {
             Ok(seen) if run.op.reached(&seen) => {
                 self.learn(&run.op, &seen);
                 self.set(cx, target, State::Reached);
+            }
+            // A full synchronisation takes as long as it takes.
+            Ok(_) if run.op.goal == Goal::Replicating => {
+                let until = cx.now + cx.site.policy.waits.observe;
+                self.set(cx, target, State::Resting(until));
             }
             Ok(_) => self.failed(cx, target, run, Failure::Failed),
             Err(failure) => self.failed(cx, target, run, failure),
@@ -323,8 +338,8 @@ impl GroupState {
                     self.set(cx, target, state);
                 }
                 State::Doubt { asks, .. } => self.doubt_on(cx, target, asks),
-                State::Resting(_) => self.issue_again(cx, target),
-                State::Reached | State::Failed(_) => {}
+                State::Resting(_) => self.set(cx, target, State::Rested),
+                State::Rested | State::Reached | State::Failed(_) => {}
             }
         }
     }

@@ -129,6 +129,7 @@ impl GroupState {
             self.unlatch(cx);
         }
         self.forget();
+        self.clear(cx, |a| matches!(a, Alert::Returned { .. }));
         self.enter(cx, Work::Protect(ProtectPhase::Shielding));
     }
 }

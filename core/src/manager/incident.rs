@@ -114,10 +114,8 @@ impl RecoveryManager {
         if self.detector.lost_at(lun).next().is_none() && self.contradicted.remove(&lun).is_some() {
             self.clear(effects, Alert::Contradicted { lun: l.key });
         }
-        let Some(g) = l.group else { return };
-        let state = &self.groups[g.0 as usize];
-        let alert = state.record.alerts.contains(&Alert::RecoveryLunLost { lun: l.key });
-        if state.is_lost(l.key) || alert || state.record.returning.contains_key(&l.key) {
+        // Whether or not its group of failures has closed: what was seen lost on every path is new when it answers again.
+        if let Some(g) = l.group {
             self.with(site, now, effects, g, |state, cx| state.lun_is_back(cx, l.key));
         }
     }

@@ -1,11 +1,13 @@
 //! What can happen next: progress first, in a fixed order.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use farshore_core::ids::{HostIx, Index, Side, VmIx};
 
 use crate::action::{Action, Answering, Choice, Delivery, Doing, Rank};
 use crate::host::{Guest, Health};
 use crate::reports::Report;
-use crate::scope::{Budget, Fault, Wire};
+use crate::scope::{Budget, Fault, Order, Wire};
 use crate::setup::Setup;
 use crate::world::World;
 
@@ -222,10 +224,21 @@ impl World {
             }
         }
         for ((at, order), &left) in (0..).zip(&setup.scope.orders).zip(&self.orders) {
-            if self.node(order.side).is_up() {
+            if (left > 0 || to.all) && self.would_accept(setup, order) {
                 to.counted(Rank::Order, left, Action::Order(at));
             }
         }
+    }
+
+    /// Whether a manager would carry a command out. Asks a copy of it.
+    fn would_accept(&self, setup: &Setup, order: &Order) -> bool {
+        let node = self.node(order.side);
+        let Some(mut manager) = node.manager.clone().filter(|_| !node.halted) else { return false };
+        let (site, command) = (setup.site(order.side), order.command.clone());
+        let mut effects = farshore_core::Effects::new();
+        let asked = catch_unwind(AssertUnwindSafe(|| manager.command(site, self.now, command, &mut effects)));
+        // A panic is for `apply` to report.
+        asked.map_or(true, |answer| answer.is_ok())
     }
 
     /// Time passes where nothing stands in its way; otherwise that is slow, and has its price.

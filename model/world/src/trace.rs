@@ -212,7 +212,8 @@ impl Trace {
             if let Some(violation) = &replay.violation {
                 return Err(error(format!("nothing can follow a violation ({violation})")));
             }
-            let action = replay.world.find_action(setup, line).ok_or_else(|| error("this cannot happen now".into()))?;
+            let action =
+                replay.world.find_action(setup, line).ok_or_else(|| error(replay.world.cannot(setup, line)))?;
             let outcome = replay.world.apply(setup, action);
             if !outcome.applied {
                 let why = outcome.rejected.map_or_else(|| "it is not possible".into(), |r| r.to_string());
@@ -228,6 +229,15 @@ impl Trace {
             }
         }
         Ok(replay)
+    }
+}
+
+impl World {
+    /// What to say where a line of a trace is no action: what else could happen.
+    fn cannot(&self, setup: &Setup, line: &str) -> String {
+        let possible = self.enabled(setup).into_iter().map(|action| self.describe(setup, action));
+        let list: Vec<String> = possible.map(|text| format!("\n    {text}")).collect();
+        format!("`{line}` cannot happen now; what can:{}", list.concat())
     }
 }
 

@@ -113,7 +113,7 @@ fn larger() -> Scope {
 static LARGER: LazyLock<(Setup, World)> = LazyLock::new(|| beginning(larger(), Clock::Model));
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
 
     #[test]
     fn walks_hold(numbers in prop::collection::vec(any::<u16>(), 0..400)) {
