@@ -15,14 +15,16 @@ const fn pin(scope: &'static str, states: usize) -> Pin {
 
 /// Every scope that CI exhausts, in this order.
 pub const PINS: &[Pin] = &[
-    pin("both_arrays_lost", 1737),
-    pin("pdl_doubt", 104442),
+    pin("both_arrays_lost", 6189),
+    pin("pdl_doubt", 104436),
     pin("pdl_both", 382545),
     pin("pdl_doubled", 402457),
     pin("pdl_twice", 459584),
     pin("pdl_abort", 486511),
-    pin("pdl_crash", 2014006),
+    pin("pdl_crash", 336554),
 ];
 
-/// Milestones of kinds of failure that none of these scopes holds; random walks and scenarios meet them.
-pub const ELSEWHERE: &[&str] = &[];
+/// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;
+/// the scopes `pdl_async`, `lying_host` and `unhappy` hold them, and are too large for CI.
+pub const ELSEWHERE: &[&str] =
+    &["confirm-refused", "late-answer", "forced", "writes-lost", "torn", "contradicted", "returned", "halted"];
