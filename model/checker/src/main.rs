@@ -111,7 +111,8 @@ fn scopes(names: &[String]) -> Result<()> {
         }
     }
     if names.is_empty() {
-        let unmet = SOMETIMES.iter().zip(&met).filter(|(m, met)| **met == ELSEWHERE.contains(&m.name)).map(|(m, _)| m.name);
+        let unmet =
+            SOMETIMES.iter().zip(&met).filter(|(m, met)| **met == ELSEWHERE.contains(&m.name)).map(|(m, _)| m.name);
         wrong.extend(unmet.map(|name| format!("milestone \"{name}\": met and listed as met elsewhere, or neither")));
     }
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }

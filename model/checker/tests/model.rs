@@ -1,10 +1,10 @@
 //! The harness itself: two explorers agree, a removed guard is noticed, a scope that is not there is named.
 
+use farshore_model::Checked;
 use farshore_model::mutants::{MUTANTS, without};
 use farshore_model::pins::PINS;
 use farshore_model::search::exhaust;
 use farshore_model::shortest::{Defects, Shortest, explore};
-use farshore_model::Checked;
 
 /// Guards are the whole process's: what removes one must not run beside what does not. Hence one test.
 #[test]
