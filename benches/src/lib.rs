@@ -1,6 +1,6 @@
 //! Two managers with hosts and arrays that do at once what they are asked: what is measured is the core alone.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::{HostKey, LunKey};

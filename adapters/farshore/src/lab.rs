@@ -12,7 +12,7 @@ use farshore_core::event::Event;
 use farshore_core::inventory::Site;
 use farshore_core::record::GivePhase;
 use farshore_core::time::Millis;
-use farshore_lab::{LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
+use farshore_lab::{Guest, LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
 use serde_json::{Value, json};
 
 use crate::style::{Look, Style, Table};
@@ -24,6 +24,9 @@ pub(crate) struct Args {
     /// How LUNs are replicated.
     #[arg(long, value_enum, default_value_t = Replication::Sync)]
     replication: Replication,
+    /// What runs in the VMs.
+    #[arg(long, value_enum, default_value_t = Inside::Mini)]
+    guest: Inside,
     /// Limit of the replication link, bytes per second and LUN.
     #[arg(long, value_name = "BYTES")]
     rate: Option<u64>,
@@ -52,6 +55,14 @@ enum Replication {
     Async,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Inside {
+    /// 512 bytes in the boot sector of the VM's LUN: up in a fraction of a second.
+    Mini,
+    /// A kernel of Debian's with an initramfs of its own (`scripts/setup-lab.sh --linux-guest`).
+    Linux,
+}
+
 /// Set by Ctrl-C; the lab looks at it often, and takes everything down.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
@@ -74,6 +85,10 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
             dir: args.keep.as_ref().map(|dir| dir.join(n.to_string())),
             calm: Duration::from_millis(args.calm),
             accelerator: args.accelerator.clone(),
+            guest: match args.guest {
+                Inside::Mini => Guest::Mini,
+                Inside::Linux => Guest::Linux,
+            },
         };
         let screen = Arc::new(Mutex::new(Screen::new(mode, style, args.json)?));
         let tell = screen.clone();

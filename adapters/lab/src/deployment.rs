@@ -45,7 +45,7 @@ pub fn deployment(mode: Mode) -> Deployment {
         groups: vec![Group::of("shop", &names)],
         plans: vec![Plan {
             stop_grace: Span::millis(2000),
-            ready_timeout: Span::millis(20_000),
+            ready_timeout: Span::millis(120_000),
             ..Plan::of("move", &["shop"])
         }],
         policy: Policy {

@@ -12,6 +12,7 @@ use farshore_core::inventory::{ConfigError, Site as Inventory};
 use farshore_core::time::Instant;
 use farshore_journal::JournalError;
 use farshore_qemu::array::{Array, Config, Mode};
+use farshore_qemu::linux::Kernel;
 use farshore_qemu::verdict::{self, Said};
 use farshore_qemu::{LabError, clock};
 use thiserror::Error;
@@ -33,12 +34,24 @@ pub struct Options {
     pub calm: Duration,
     /// QEMU's accelerator.
     pub accelerator: String,
+    /// What runs in the VMs.
+    pub guest: Guest,
+}
+
+/// What runs in the VMs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Guest {
+    /// 512 bytes in the boot sector of the VM's LUN.
+    #[default]
+    Mini,
+    /// A kernel of Debian's with an initramfs of its own.
+    Linux,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let calm = Duration::from_millis(1500);
-        Self { mode: Mode::Synchronous, rate: None, dir: None, calm, accelerator: "tcg".into() }
+        Self { mode: Mode::Synchronous, rate: None, dir: None, calm, accelerator: "tcg".into(), guest: Guest::Mini }
     }
 }
 
@@ -174,8 +187,12 @@ impl Lab<'_> {
             self.check_interrupt()?;
         }
         Array::pair(&arrays[0], &arrays[1]);
+        let kernel = match options.guest {
+            Guest::Mini => None,
+            Guest::Linux => Some(Kernel::make(&self.dir)?),
+        };
         for (inventory, array) in inventories.into_iter().zip(arrays) {
-            self.sites.push(Site::start(inventory, array, &options.accelerator)?);
+            self.sites.push(Site::start(inventory, array, (&options.accelerator, kernel.clone()))?);
         }
         Ok(())
     }
@@ -186,7 +203,7 @@ impl Lab<'_> {
             let host = if at % 2 == 0 { "alder-1" } else { "alder-2" };
             self.sites[0].hosts.power_on(vm, host)?;
         }
-        self.wait("each VM's first records", 30, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
+        self.wait("each VM's first records", 120, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
     }
 
     fn protect(&mut self, marks: &Arc<Mutex<Vec<Mark>>>) -> Result<(), Failed> {
@@ -219,7 +236,7 @@ impl Lab<'_> {
             }
             told = all.len();
         };
-        let done = self.wait("the recovery of every VM", 90, || {
+        let done = self.wait("the recovery of every VM", 180, || {
             tell();
             let up = VMS.iter().all(|(vm, _)| self.said(1, vm).acks.len() >= 3);
             let settled = self.view(0).is_some_and(|v| v.idle) && self.view(1).is_some_and(|v| v.active && v.idle);

@@ -15,6 +15,7 @@ use farshore_link::{Listener, Peer};
 use farshore_qemu::array::Array;
 use farshore_qemu::clock;
 use farshore_qemu::host::{Hosts, VmConfig};
+use farshore_qemu::linux::Kernel;
 use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
 
 use crate::manager::{Input, Manager};
@@ -37,7 +38,7 @@ pub(crate) struct Site {
 
 impl Site {
     /// Hosts on an array, and an ear for the peer.
-    pub(crate) fn start(inventory: Inventory, array: Arc<Array>, accelerator: &str) -> Result<Self, Failed> {
+    pub(crate) fn start(inventory: Inventory, array: Arc<Array>, boot: (&str, Option<Kernel>)) -> Result<Self, Failed> {
         let (inputs, pending) = channel();
         let (facts, told) = channel::<Fact>();
         let on = inputs.clone();
@@ -52,7 +53,7 @@ impl Site {
         let beats = facts.clone();
         let beat = move |vm: &str| drop(beats.send(Fact::Heartbeat(VmKey::of(vm))));
         let dir = array.dir().to_path_buf();
-        let hosts = Hosts::new(&name, dir.clone(), array.portal(), accelerator, vms, beat)?;
+        let hosts = Hosts::new(&name, dir.clone(), array.portal(), boot, vms, beat)?;
         let ear = facts.clone();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::start(any, move |fact| drop(ear.send(fact))).map_err(Failed::Link)?;

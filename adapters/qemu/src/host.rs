@@ -12,6 +12,7 @@ use std::time::Duration;
 use farshore_core::operation::{Failure, Token};
 use serde_json::json;
 
+use crate::linux::Kernel;
 use crate::process::Process;
 use crate::qmp::Qmp;
 use crate::tokens::Tokens;
@@ -38,6 +39,8 @@ pub struct Hosts {
     portal: SocketAddr,
     target: String,
     accelerator: String,
+    /// A kernel that is booted instead of the disk's own 512-byte guest.
+    kernel: Option<Kernel>,
     vms: BTreeMap<String, VmConfig>,
     state: Mutex<State>,
     /// Told each time a guest has acknowledged a record.
@@ -99,7 +102,7 @@ impl Hosts {
         site: &str,
         dir: PathBuf,
         (portal, target): (SocketAddr, &str),
-        accelerator: &str,
+        (accelerator, kernel): (&str, Option<Kernel>),
         vms: Vec<VmConfig>,
         beat: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Arc<Self>, LabError> {
@@ -111,6 +114,7 @@ impl Hosts {
             portal,
             target: target.into(),
             accelerator: accelerator.into(),
+            kernel,
             vms: vms.into_iter().map(|vm| (vm.name.clone(), vm)).collect(),
             state: Mutex::new(state),
             beat: Box::new(beat),
@@ -200,11 +204,17 @@ impl Hosts {
             "-blockdev",
             &disk.to_string(),
             "-device",
-            "virtio-blk-pci,drive=d0,id=disk0,bootindex=0,werror=stop,rerror=stop",
+            "virtio-blk-pci,drive=d0,id=disk0,bootindex=1,werror=stop,rerror=stop",
         ];
         // Paused, so that no record is acknowledged before anybody listens.
         let mut args: Vec<String> = args.map(Into::into).to_vec();
         args.push("-S".into());
+        if let Some(kernel) = &self.kernel {
+            let (image, initramfs) = (kernel.image.display().to_string(), kernel.initramfs.display().to_string());
+            let append = "console=ttyS0 quiet loglevel=0 panic=-1";
+            let boot = ["-kernel", &image, "-initrd", &initramfs, "-append", append, "-m", "128"];
+            args.extend(boot.map(String::from));
+        }
         let mut process = Process::start(&vm.name, "qemu-system-x86_64", &args, &path("log"))?;
         // Their sockets are there before anybody listens on them.
         let (mut line, mut control) = (None, None);

@@ -11,6 +11,7 @@ pub mod clock;
 pub mod error;
 pub mod guest;
 pub mod host;
+pub mod linux;
 pub mod ports;
 pub mod probe;
 pub mod process;
