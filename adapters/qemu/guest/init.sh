@@ -3,7 +3,7 @@
 # a real kernel: a record to the ring, then to the head, each flushed to the medium, and only then ACK.
 export PATH=/bin
 mount -t devtmpfs none /dev
-for module in virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
+for module in virtio_ring virtio virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_blk; do
   insmod /$module.ko
 done
 exec </dev/ttyS0 >/dev/ttyS0 2>/dev/null
