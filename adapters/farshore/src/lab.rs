@@ -92,7 +92,7 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
         };
         let screen = Arc::new(Mutex::new(Screen::new(mode, style, args.json)?));
         let tell = screen.clone();
-        let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(notice);
+        let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(&notice);
         let report = run(&options, &progress, &|| INTERRUPTED.load(Ordering::Relaxed));
         screen.lock().unwrap_or_else(PoisonError::into_inner).erase();
         let report = report?;
@@ -133,11 +133,11 @@ impl Screen {
         Ok(Self { site, style, quiet, live, lines: 0, newest, drawn: Instant::now() })
     }
 
-    fn tell(&mut self, notice: Notice) {
+    fn tell(&mut self, notice: &Notice) {
         if self.quiet {
             return;
         }
-        match notice {
+        match *notice {
             Notice::Step(what) => self.line(&format!("  {}", self.style.paint(Look::Dim, what))),
             Notice::Lost => {
                 let what = format!("LUN {LOST} is lost for good: its medium fails, its logical unit is deleted");
