@@ -3,11 +3,9 @@
 use farshore_core::effect::Effect;
 use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
 use farshore_core::input::Fact;
-use farshore_core::operation::{Failure, Op, Seen, Target, Token};
-use farshore_core::time::Instant;
+use farshore_core::operation::{Failure, Op, Seen, Target};
 
 use crate::action::{Action, Answering, Delivery, Doing, Outcome};
-use crate::array::refuses;
 use crate::drive::Drive;
 use crate::host::{Guest, Health};
 use crate::reports::Report;
@@ -245,7 +243,7 @@ impl Drive<'_> {
             Report::Due => paths.report = if paths.ails(present) { Report::Told } else { Report::Quiet },
             Report::Told => self.world.budgets.spend(Budget::Repeat),
         }
-        for fact in self.world.path_facts(self.setup, host, lun, None) {
+        for fact in self.world.report_facts(self.setup, host, lun) {
             self.tell(side, fact);
         }
         true
@@ -365,47 +363,5 @@ impl Drive<'_> {
             Fault::Mend(wire) => world.cut[wire.at()] = false,
         }
         true
-    }
-}
-
-impl World {
-    /// Reduced: a command that its object refuses now will be refused for ever; if the manager that issued it is gone,
-    /// too, nobody hears of that. Worlds with and without it are the same world.
-    fn forget_dead_commands(&mut self, setup: &Setup) {
-        if !setup.reduced {
-            return;
-        }
-        for side in Side::BOTH {
-            let node = self.node(side);
-            let boot = node.boot + u32::from(node.manager.is_none());
-            let heard = |op: &Op| op.attempt / 256 >= boot;
-            if self.desks[side.at()].ops.iter().all(|f| heard(&f.item)) {
-                continue;
-            }
-            let mut ops = core::mem::take(&mut self.desks[side.at()].ops);
-            let refused = |op: &Op| self.kept(setup, side, op).is_some_and(|kept| refuses(kept, op.id.token));
-            ops.retain(|f| heard(&f.item) || !refused(&f.item));
-            self.desks[side.at()].ops = ops;
-        }
-    }
-
-    /// The highest token that the object of a command has taken.
-    #[must_use]
-    pub fn kept(&self, setup: &Setup, side: Side, op: &Op) -> Option<Token> {
-        match setup.object(op.id.target)? {
-            Object::Lun(l) => self.luns[l.at()].at(side).map(|c| c.token),
-            Object::Vm(v) => Some(self.vms[v.at()].at[side.at()].token),
-            Object::Host(h) => {
-                let group = setup.inventory().groups.find(op.id.group)?;
-                self.host_group(setup, h, group).map(|held| held.token)
-            }
-        }
-    }
-
-    /// The nearest deadline of a manager that is up.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
-        let up = Side::BOTH.into_iter().map(|s| self.node(s)).filter(|n| n.is_up());
-        up.filter_map(|n| n.manager.as_ref()?.next_deadline()).map(|(at, _)| at).min()
     }
 }

@@ -207,8 +207,9 @@ impl<'a> Drive<'a> {
         let Some(lun) = self.setup.inventory().luns.find(lun) else { return };
         if let Some(copy) = self.world.luns[lun.at()].at_mut(side) {
             for paths in &mut copy.paths {
-                if paths.report == Report::Told {
-                    paths.report = Report::Quiet;
+                // One that is still to be made has not been heard.
+                if paths.report != Report::Due {
+                    (paths.report, paths.owed) = (Report::Quiet, false);
                 }
             }
         }
@@ -308,11 +309,21 @@ impl World {
 
     /// What a host says of every path to a LUN.
     pub(crate) fn path_facts(&self, setup: &Setup, host: HostIx, lun: LunIx, probe: Option<ProbeId>) -> Vec<Fact> {
-        let inventory = setup.inventory();
-        let side = inventory.hosts[host].side;
-        let answers = self.luns[lun.at()].at(side).map_or_else(Vec::new, |c| c.answers(setup, lun, host));
-        let (host, lun) = (inventory.hosts[host].key, inventory.luns[lun].key);
-        (0u8..).zip(answers).map(|(path, answer)| Fact::Path { host, lun, path, probe, answer }).collect()
+        let side = setup.inventory().hosts[host].side;
+        let copy = self.luns[lun.at()].at(side);
+        copy.map_or_else(Vec::new, |c| facts(setup, host, lun, probe, c.answers(setup, lun, host, c.present)))
+    }
+
+    /// What a host reports: what it says of every path now, and before that the loss that is not acknowledged (G6).
+    pub(crate) fn report_facts(&self, setup: &Setup, host: HostIx, lun: LunIx) -> Vec<Fact> {
+        let side = setup.inventory().hosts[host].side;
+        let Some(copy) = self.luns[lun.at()].at(side) else { return Vec::new() };
+        let mut told = Vec::new();
+        if copy.present && copy.paths(setup, lun, host).is_some_and(|p| p.owed) {
+            told = facts(setup, host, lun, None, copy.answers(setup, lun, host, false));
+        }
+        told.extend(self.path_facts(setup, host, lun, None));
+        told
     }
 
     /// A manager has started anew: what is a level is reported again.
@@ -320,10 +331,10 @@ impl World {
         for state in &mut self.luns {
             if let Some(copy) = state.at_mut(side) {
                 let present = copy.present;
-                copy.paths
-                    .iter_mut()
-                    .filter(|p| p.ails(present) || p.report == Report::Due)
-                    .for_each(|p| p.report = Report::Due);
+                for paths in copy.paths.iter_mut().filter(|p| p.ails(present) || p.owed) {
+                    paths.report = Report::Due;
+                    paths.owed |= !present;
+                }
             }
         }
         for (v, vm) in setup.inventory().vms.iter() {
@@ -331,4 +342,16 @@ impl World {
             at.beat = at.on.is_some() && vm.ready == farshore_core::inventory::Readiness::Heartbeat;
         }
     }
+}
+
+/// Answers of a host's paths, as facts.
+fn facts(
+    setup: &Setup,
+    host: HostIx,
+    lun: LunIx,
+    probe: Option<ProbeId>,
+    answers: Vec<farshore_core::detection::paths::PathAnswer>,
+) -> Vec<Fact> {
+    let (host, lun) = (setup.inventory().hosts[host].key, setup.inventory().luns[lun].key);
+    (0u8..).zip(answers).map(|(path, answer)| Fact::Path { host, lun, path, probe, answer }).collect()
 }

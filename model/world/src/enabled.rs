@@ -272,11 +272,7 @@ impl World {
     pub(crate) fn can_break(&self, setup: &Setup, fault: Fault) -> bool {
         match fault {
             Fault::LoseLun(side, lun) => self.luns[lun.at()].at(side).is_some_and(|c| c.present),
-            // Hosts that saw the loss say so first: a LUN that was gone for a moment is a loss all the same (G6).
-            Fault::ReturnLun(side, lun) => {
-                let copy = self.luns[lun.at()].at(side);
-                copy.is_some_and(|c| !c.present && c.paths.iter().all(|p| p.report != Report::Due))
-            }
+            Fault::ReturnLun(side, lun) => self.luns[lun.at()].at(side).is_some_and(|c| !c.present),
             Fault::LoseArray(array) | Fault::SilenceArray(array) => self.arrays[array.at()],
             Fault::WakeArray(array) => !self.arrays[array.at()],
             Fault::Path(host, lun, path, says) => {

@@ -7,8 +7,8 @@ use farshore_core::record::{GivePhase, GroupRecord, ProtectPhase, Protection, Ta
 /// Whether a record that is durable says that this command is wanted.
 #[must_use]
 pub fn allows(record: &GroupRecord, op: &Op) -> bool {
-    let token = op.id.token;
-    let own = (token.epoch, token.turn) == (record.authority.epoch(), record.authority.turn());
+    let (token, epoch) = (op.id.token, record.authority.epoch());
+    let own = (token.epoch, token.turn) == (epoch, record.authority.turn());
     let returning = match op.id.target {
         Target::Lun(lun) => op.goal == Goal::ReadOnly && record.returning.get(&lun) == Some(&token),
         Target::Host(_) | Target::Vm(_) => false,
@@ -25,18 +25,18 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
             Work::Protect(ProtectPhase::Shielding) => false,
             Work::Protect(ProtectPhase::Replicating) => own && op.goal == Goal::Replicating,
             Work::Shield { turn } => {
-                (token.epoch, token.turn) == (record.authority.epoch(), *turn)
-                    && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
+                (token.epoch, token.turn) == (epoch, *turn) && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
             }
             Work::Give(give) => match give.phase {
                 GivePhase::Quiescing | GivePhase::Confirming => own && quiesces,
                 GivePhase::Released => {
                     let fences = matches!(op.goal, Goal::Fenced | Goal::ReadOnly);
-                    (own && quiesces) || (token.epoch == record.authority.epoch().next() && fences)
+                    (own && quiesces) || (token.epoch == epoch.next() && fences)
                 }
+                // What the epoch that was released wanted of its VMs and hosts, it wants for good.
                 GivePhase::Following => {
-                    token.epoch == record.authority.epoch()
-                        && matches!(op.goal, Goal::Fenced | Goal::ReadOnly | Goal::Placeholder)
+                    let follows = matches!(op.goal, Goal::Fenced | Goal::ReadOnly | Goal::Placeholder);
+                    (token.epoch == epoch && follows) || (token.epoch.next() == epoch && quiesces)
                 }
                 GivePhase::Held(_) | GivePhase::Queued | GivePhase::BackingOff | GivePhase::Preparing => false,
             },

@@ -88,13 +88,15 @@ pub struct Paths {
     pub report: Report,
     /// At some time every path was made to say permanent loss.
     pub claimed: bool,
+    /// The copy was lost, and the manager has not acknowledged that: it is told again, even if the copy is back (G6).
+    pub owed: bool,
 }
 
 impl Paths {
     /// So many healthy paths.
     #[must_use]
     pub fn healthy(paths: u8) -> Self {
-        Self { says: vec![Says::Truth; usize::from(paths)].into(), report: Report::Quiet, claimed: false }
+        Self { says: vec![Says::Truth; usize::from(paths)].into(), report: Report::Quiet, claimed: false, owed: false }
     }
 
     /// Whether something is amiss on them.
@@ -132,15 +134,18 @@ impl LunCopy {
         self.paths.get_mut(at)
     }
 
-    /// What every path of a host answers, in order.
+    /// What every path of a host answers, in order, with the copy `present` or not.
     #[must_use]
-    pub fn answers(&self, setup: &Setup, lun: LunIx, host: HostIx) -> Vec<PathAnswer> {
+    pub fn answers(&self, setup: &Setup, lun: LunIx, host: HostIx, present: bool) -> Vec<PathAnswer> {
         let paths = self.paths(setup, lun, host);
-        paths.map_or_else(Vec::new, |p| p.says.iter().map(|s| s.answer(self.present)).collect())
+        paths.map_or_else(Vec::new, |p| p.says.iter().map(|s| s.answer(present)).collect())
     }
 
     /// Hosts look again: the copy was lost, or is back.
     pub(crate) fn report_all(&mut self) {
-        self.paths.iter_mut().for_each(|p| p.report = Report::Due);
+        for paths in &mut self.paths {
+            paths.report = Report::Due;
+            paths.owed |= !self.present;
+        }
     }
 }

@@ -144,6 +144,13 @@ impl World {
         Side::BOTH.into_iter().find(|&s| is_active(s))
     }
 
+    /// The nearest deadline of a manager that is up.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let up = Side::BOTH.into_iter().map(|s| self.node(s)).filter(|n| n.is_up());
+        up.filter_map(|n| n.manager.as_ref()?.next_deadline()).map(|(at, _)| at).min()
+    }
+
     /// Model mode: the clock begins at zero again.
     pub(crate) fn rebase(&mut self, setup: &Setup) {
         if setup.clock == Clock::Real || self.now == Instant(0) {

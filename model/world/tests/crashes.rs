@@ -6,15 +6,23 @@ use farshore_world::{Action, Clock, Rank, Setup, Start, Trace, World, scopes};
 
 const LIMIT: usize = 5_000;
 
-/// Where each VM runs, and who is active for each group at which epoch: what people care about.
-fn ending(setup: &Setup, world: &World) -> (Vec<[bool; 2]>, Vec<Option<(Side, u64)>>) {
+/// What people care about in the end.
+#[derive(Debug, PartialEq)]
+struct Ending {
+    /// At which sites each VM runs.
+    runs: Vec<[bool; 2]>,
+    /// Who is active for each group, at which epoch.
+    owners: Vec<Option<(Side, u64)>>,
+}
+
+fn ending(setup: &Setup, world: &World) -> Ending {
     let vms = (0..setup.inventory().vms.len()).map(VmIx::from_at);
     let runs = vms.map(|v| Side::BOTH.map(|s| world.runs(s, v))).collect();
     let owner = |g| {
         let side = world.active(setup, g)?;
         Some((side, world.record(setup, side, g)?.authority.epoch().0))
     };
-    (runs, setup.inventory().groups.indices().map(owner).collect())
+    Ending { runs, owners: setup.inventory().groups.indices().map(owner).collect() }
 }
 
 /// Carries on by itself to rest, with a crash at `at` if there is one; what happened, and where it ended.
