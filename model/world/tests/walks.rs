@@ -3,9 +3,10 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::LazyLock;
 
+use farshore_core::ids::{Index, LunIx, Side};
 use farshore_core::time::{Instant, Millis};
 use farshore_world::scope::Scope;
-use farshore_world::{Action, Budget, Clock, Rank, Setup, Start, Trace, World, scopes};
+use farshore_world::{Action, Budget, Budgets, Clock, Fault, Rank, Setup, Start, Trace, Wire, World, scopes};
 use proptest::prelude::*;
 
 /// Every scope with its beginning.
@@ -68,7 +69,7 @@ fn rebased(mut world: World) -> World {
     world
 }
 
-/// Three sites' worth of groups: both modes, several tiers, shared arrays, two hosts each.
+/// Four groups, two at home at each site: both modes, two tiers, two LUNs under one VM, two hosts each.
 fn larger() -> Scope {
     use farshore_core::inventory::Readiness;
     use farshore_core::spec::{Datastore, Group, Lun, Plan, Replica, Site, Span, Vm};
@@ -107,6 +108,16 @@ fn larger() -> Scope {
     to.plans = vec![Plan { groups: Plan::of("plan", &names).groups, ..plan }];
     scope.name = "larger".into();
     scope.orders.clear();
+    // Few faults, so that most walks get somewhere: LUNs of three groups, and replication that is cut for a while.
+    let lose = |side, lun| (Fault::LoseLun(side, LunIx::from_at(lun)), 1);
+    let wire = Wire::Frames(Side::One);
+    scope.faults = vec![lose(Side::One, 0), lose(Side::Two, 2), lose(Side::One, 4)];
+    scope.faults.extend([(Fault::Cut(wire), 1), (Fault::Mend(wire), 1)]);
+    scope.budgets = Budgets::of(&Budget::ALL.map(|kind| match kind {
+        Budget::SaveFails => (kind, 0),
+        Budget::Write | Budget::Cycle => (kind, 8),
+        _ => (kind, 1),
+    }));
     scope
 }
 
