@@ -143,6 +143,12 @@ impl Grouping {
         true
     }
 
+    /// Whether the open group holds this LUN as lost, and no well-sampled answer speaks against it.
+    #[must_use]
+    pub fn undisputed(&self, lun: LunIx) -> bool {
+        self.window.as_ref().and_then(|w| w.cases.get(&lun)).is_some_and(|case| !case.is_disputed())
+    }
+
     /// A path answered well, to this probe.
     pub fn healthy(&mut self, lun: LunIx, probe: Option<ProbeId>) {
         if let Some(case) = self.case(lun) {

@@ -64,6 +64,12 @@ impl Case {
         self.healthy |= probe.is_some_and(|p| p.0.wrapping_sub(self.probe.0) <= u32::MAX / 2);
     }
 
+    /// Whether an answer that was sampled after the first report speaks against the loss.
+    #[must_use]
+    pub const fn is_disputed(&self) -> bool {
+        self.healthy
+    }
+
     /// The array has answered. Answers come late and doubled, in any order, and carry no number: the one that speaks
     /// against a loss outweighs `Lost`, and `Lost` outweighs silence.
     pub fn array(&mut self, answer: ArrayAnswer) {

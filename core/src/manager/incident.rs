@@ -46,11 +46,12 @@ impl RecoveryManager {
             }
             Noticed::StillLost => self.still_lost(site, now, effects, h, l),
             Noticed::Healthy { was_lost } => {
+                let undisputed = self.grouping.undisputed(l);
                 self.grouping.healthy(l, probe);
                 if was_lost {
                     // D3: a host that flaps takes its own word back, however old this answer is.
                     self.grouping.withdrawn(l, h);
-                    self.back(site, now, effects, l);
+                    self.back(site, now, effects, l, undisputed);
                 }
             }
         }
@@ -108,14 +109,18 @@ impl RecoveryManager {
         }
     }
 
-    /// A LUN that was lost answers again (D3, D4).
-    fn back(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx) {
+    /// A LUN that was lost answers again (D3, D4). It is new if it was found lost, or if nobody disputed that yet.
+    fn back(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx, undisputed: bool) {
         let l = &site.inventory.luns[lun];
         if self.detector.lost_at(lun).next().is_none() && self.contradicted.remove(&lun).is_some() {
             self.clear(effects, Alert::Contradicted { lun: l.key });
         }
-        // Whether or not its group of failures has closed: what was seen lost on every path is new when it answers again.
-        if let Some(g) = l.group {
+        let Some(g) = l.group else { return };
+        let record = &self.groups[g.0 as usize].record;
+        let found = self.groups[g.0 as usize].is_lost(l.key)
+            || record.alerts.contains(&Alert::RecoveryLunLost { lun: l.key })
+            || record.returning.contains_key(&l.key);
+        if found || undisputed {
             self.with(site, now, effects, g, |state, cx| state.lun_is_back(cx, l.key));
         }
     }
