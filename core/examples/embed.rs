@@ -98,7 +98,7 @@ impl Link for Shared {
     }
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let deployment = Deployment {
         sites: vec![Site::of("alder", "alder-san", &["alder-1"]), Site::of("birch", "birch-san", &["birch-1"])],
         luns: vec![Lun::of("shop", "alder-san", 1).replicated(Replica::synchronous("birch-san", 1))],
