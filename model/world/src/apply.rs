@@ -3,7 +3,7 @@
 use farshore_core::effect::Effect;
 use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
 use farshore_core::input::Fact;
-use farshore_core::operation::{Failure, Op, Seen, Target};
+use farshore_core::operation::{Failure, Op, OpId, Seen, Target};
 
 use crate::action::{Action, Answering, Delivery, Doing, Outcome};
 use crate::drive::Drive;
@@ -226,6 +226,11 @@ impl Drive<'_> {
             return false;
         }
         let fact = facts.remove(at);
+        if let Fact::Answer { id: OpId { target: Target::Vm(key), .. }, .. }
+        | Fact::Observed { target: Target::Vm(key), .. } = fact
+        {
+            self.beat_again(side, key);
+        }
         self.tell(side, fact);
         true
     }

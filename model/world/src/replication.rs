@@ -260,12 +260,14 @@ impl World {
         self.ghost.acked[vm.at()][epoch_at(epoch)] += 1;
     }
 
-    /// Time passes: points age while their source serves.
+    /// Time passes: points age for as long as their whole set is served. What a LUN of the set acknowledges between the
+    /// loss of another and the quiescing comes on top of the RPO: F2a weighs each LUN as of its loss.
     pub(crate) fn age(&mut self, setup: &Setup, by: Millis) {
         for (lun, l) in setup.inventory().luns.iter() {
             let Some(Replication::Asynchronous { rpo }) = l.replication else { continue };
             let Some(source) = self.luns[lun.at()].pair.source else { continue };
-            if !self.luns[lun.at()].writable(source) {
+            let served = |l: &LunIx| self.luns[l.at()].writable(source);
+            if !setup.set_of(lun).is_some_and(|set| setup.sets[set].luns.iter().all(served)) {
                 continue;
             }
             let limit = if setup.clock == Clock::Model { rpo + Millis(1) } else { Millis(u64::MAX) };

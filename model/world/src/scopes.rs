@@ -63,7 +63,13 @@ fn policy() -> Policy {
 }
 
 fn plan(groups: &[&str]) -> Plan {
-    Plan { stop_grace: Span::default(), retries: 1, retry_delay: Span::millis(5), ..Plan::of("plan", groups) }
+    Plan {
+        stop_grace: Span::default(),
+        ready_timeout: Span::millis(43),
+        retries: 1,
+        retry_delay: Span::millis(5),
+        ..Plan::of("plan", groups)
+    }
 }
 
 fn sites() -> Vec<Site> {
