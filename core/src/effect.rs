@@ -56,6 +56,15 @@ pub enum Effect {
     },
     /// Tell people: what was decided, and why. Nothing waits for it.
     Event(Event),
+    /// Ask this site's agent for authority; [`Fact::Authority`](crate::Fact::Authority) follows (O10).
+    Claim(crate::authority::agent::Claim),
+    /// Ask this site's agent to acquire the group of a silent site (O4).
+    Acquire {
+        /// The group.
+        group: GroupKey,
+        /// An operator accepts the loss.
+        forced: bool,
+    },
 }
 
 /// Names a batch: the boot that saved it and one bit, so a late answer from before a restart acknowledges nothing.

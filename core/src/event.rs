@@ -79,6 +79,18 @@ pub enum Alert {
         /// The LUN.
         lun: LunKey,
     },
+    /// This site's authority over a group has not been renewed for half a lease (O3).
+    Unrenewed {
+        /// The group.
+        group: GroupKey,
+    },
+    /// The group of a silent site may not be taken over (O5).
+    TakeoverDenied {
+        /// The group.
+        group: GroupKey,
+        /// Why.
+        why: crate::authority::wire::Denial,
+    },
     /// A host reports a LUN that it is not configured to mount (D3).
     Stranger {
         /// The host.
@@ -239,9 +251,11 @@ impl Event {
             },
             Self::Taking { phase, .. } => match phase {
                 TakePhase::Reserved => "F1",
+                TakePhase::Acquiring { .. } => "O11",
                 TakePhase::Cutting | TakePhase::Promoting => "F5",
                 TakePhase::Starting => "F6",
                 TakePhase::Waiting => "M3",
+                TakePhase::Stopping => "O3",
                 TakePhase::PuttingBack => "F3",
             },
             Self::Refused { .. } => "M6",
@@ -275,6 +289,8 @@ impl Alert {
             Self::Contradicted { .. } => "D3",
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",
+            Self::Unrenewed { .. } => "O3",
+            Self::TakeoverDenied { .. } => "O5",
         }
     }
 }

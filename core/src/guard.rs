@@ -18,11 +18,75 @@ pub enum Guard {
     J2Turn,
     /// J3: a time-out is a doubt, not an answer.
     J3,
+    /// F3: a site that has released a group adopts no record of it until the peer gives its promise back.
+    F3NoReturn,
+    /// O1: without authority the owner is fenced.
+    O1,
+    /// O2: a giver counts longer than the holder, by drift and margin.
+    O2Margin,
+    /// O2: an enforcer is handed what is left, not a whole lease.
+    O2HandOn,
+    /// O4: no promise while an acquire is in doubt.
+    O4Promise,
+    /// O4: no notice of bad copies is accepted while an acquire is in doubt.
+    O4Notice,
+    /// O4: the evidence of the last promise counts too.
+    O4Evidence,
+    /// O5: the owner's lease must have run out.
+    O5Lease,
+    /// O5: the record must be at the acquire's epoch.
+    O5Epoch,
+    /// O5: the copies must be good enough by the record.
+    O5Evidence,
+    /// O5: each acquire is evaluated once.
+    O5Once,
+    /// O6: a write that is not mirrored is acknowledged only once somebody has noted it.
+    O6Order,
+    /// O6: what the owner said earlier does not overwrite what it said later.
+    O6Sequence,
+    /// O6: what could not be read overwrites what was known.
+    O6Unknown,
+    /// O7: a restarted arbiter counts every lease as just given.
+    O7Arbiter,
+    /// O7: a restarted peer counts every promise as just given.
+    O7Peer,
+    /// O8: a lease is taken before the standing promise is returned.
+    O8Order,
+    /// O8: a late word about a promise of another number is ignored.
+    O8Number,
+    /// O10: manager and agent take turns by compare-and-swap.
+    O10Turn,
 }
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 6] = [Self::F1Turn, Self::F2Evidence, Self::F3Order, Self::J1, Self::J2Turn, Self::J3];
+    pub const ALL: [Self; 25] = [
+        Self::F1Turn,
+        Self::F2Evidence,
+        Self::F3Order,
+        Self::J1,
+        Self::J2Turn,
+        Self::J3,
+        Self::F3NoReturn,
+        Self::O1,
+        Self::O2Margin,
+        Self::O2HandOn,
+        Self::O4Promise,
+        Self::O4Notice,
+        Self::O4Evidence,
+        Self::O5Lease,
+        Self::O5Epoch,
+        Self::O5Evidence,
+        Self::O5Once,
+        Self::O6Order,
+        Self::O6Sequence,
+        Self::O6Unknown,
+        Self::O7Arbiter,
+        Self::O7Peer,
+        Self::O8Order,
+        Self::O8Number,
+        Self::O10Turn,
+    ];
 }
 
 /// Whether a guard is in place.

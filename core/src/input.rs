@@ -63,6 +63,17 @@ pub enum Fact {
     },
     /// A VM's guest reports that it runs. A level: repeated.
     Heartbeat(VmKey),
+    /// This site's agent says what authority it holds. A level: repeated.
+    Authority(crate::authority::agent::Told),
+    /// This site's agent says why an acquire came to nothing (O4, O5).
+    Denied {
+        /// The group.
+        group: GroupKey,
+        /// Why.
+        why: crate::authority::wire::Denial,
+    },
+    /// This site's agent has heard nothing of the peer's for `site_grace`; or hears it again (O11). A level.
+    Silent(bool),
 }
 
 /// Number of a probe, as [`Effect::Probe`](crate::effect::Effect::Probe) gave it.
@@ -90,6 +101,9 @@ pub enum Command {
     RetryVm(VmKey),
     /// Answer a step that asks: count the VM as failed and go on (F6).
     SkipVm(VmKey),
+    /// Take over the group of a silent site, where policy or evidence leaves that to a person; recorded, used once. It
+    /// waives what the alert names; with no arbiter it also states that the owner is fenced (O5, O9, I22).
+    TakeOver(GroupKey),
     /// Maintenance mode: everything automatic becomes a proposal (M5).
     Maintenance(bool),
 }

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use crate::authority::lease::Leases;
 use crate::ids::{GroupIx, PlanIx, Side};
 use crate::time::Millis;
 
@@ -18,6 +19,19 @@ pub struct Policy {
     pub limits: Limits,
     /// How long answers may take.
     pub waits: Waits,
+    /// Leases and takeover; `None`: no arbiter (O1 `Manual`).
+    pub arbiter: Option<Arbiter>,
+}
+
+/// Leases, and what a silent site means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Arbiter {
+    /// Lengths and drift (O2).
+    pub leases: Leases,
+    /// How long a site must be silent before its groups count as lost (O11).
+    pub site_grace: Millis,
+    /// Whether a silent site is taken over without an operator (O11).
+    pub automatic: bool,
 }
 
 /// Polling and grouping (G1 to G4).

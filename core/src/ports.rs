@@ -8,6 +8,7 @@
 
 use alloc::vec::Vec;
 
+use crate::authority::agent::Claim;
 use crate::effect::{Effect, Effects, SaveId};
 use crate::error::{Rejected, RestoreError};
 use crate::event::Event;
@@ -57,6 +58,14 @@ pub trait Link {
     fn send(&mut self, message: Message);
 }
 
+/// The way to this site's agent, the only holder of the site's authority (O10).
+pub trait Agent {
+    /// Asks for authority; [`Fact::Authority`] follows.
+    fn claim(&mut self, claim: Claim);
+    /// Asks for the group of a silent site; [`Fact::Authority`] or [`Fact::Denied`] follows.
+    fn acquire(&mut self, group: GroupKey, forced: bool);
+}
+
 /// Who is told what happens. A closure is one.
 pub trait Watch {
     /// Something happened. Nothing waits for it.
@@ -71,7 +80,7 @@ impl<F: FnMut(Event)> Watch for F {
 
 /// Everything around a machine.
 #[derive(Debug)]
-pub struct Parts<H, A, J, L, W> {
+pub struct Parts<H, A, J, L, G, W> {
     /// This site's hosts.
     pub hosts: H,
     /// This site's arrays.
@@ -80,20 +89,22 @@ pub struct Parts<H, A, J, L, W> {
     pub journal: J,
     /// The way to the peer.
     pub link: L,
+    /// The way to this site's agent.
+    pub agent: G,
     /// Who is told.
     pub watch: W,
 }
 
 /// Owns a machine, its [`Site`] and its parts, and routes effects to them in order.
 #[derive(Debug)]
-pub struct Pump<H, A, J, L, W> {
+pub struct Pump<H, A, J, L, G, W> {
     machine: RecoveryManager,
     site: Site,
-    parts: Parts<H, A, J, L, W>,
+    parts: Parts<H, A, J, L, G, W>,
     effects: Effects,
 }
 
-impl<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch> Pump<H, A, J, L, W> {
+impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J, L, G, W> {
     /// Starts a machine from its records. `boot` counts the starts of this site's machine.
     ///
     /// # Errors
@@ -103,7 +114,7 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch> Pump<H, A, J, L, W> {
         boot: u32,
         records: Records,
         now: Instant,
-        parts: Parts<H, A, J, L, W>,
+        parts: Parts<H, A, J, L, G, W>,
     ) -> Result<Self, RestoreError> {
         let mut effects = Effects::new();
         let machine = RecoveryManager::restore(&site, boot, records, now, &mut effects)?;
@@ -147,7 +158,7 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch> Pump<H, A, J, L, W> {
     }
 
     /// The parts, for adapters that are polled for what has ended.
-    pub const fn parts(&mut self) -> &mut Parts<H, A, J, L, W> {
+    pub const fn parts(&mut self) -> &mut Parts<H, A, J, L, G, W> {
         &mut self.parts
     }
 
@@ -170,6 +181,8 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch> Pump<H, A, J, L, W> {
                     Target::Host(_) | Target::Vm(_) => parts.hosts.observe(group, target),
                 },
                 Effect::Event(event) => parts.watch.event(event),
+                Effect::Claim(claim) => parts.agent.claim(claim),
+                Effect::Acquire { group, forced } => parts.agent.acquire(group, forced),
             }
         }
     }

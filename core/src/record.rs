@@ -142,6 +142,12 @@ pub enum Latch {
     /// VMs that are not critical stay down by policy (`Never`).
     #[error("policy leaves the VMs that are not critical down")]
     RemainderNever,
+    /// The group of a silent site may not be taken over; the alert tells why (O5).
+    #[error("the group of a silent site may not be taken over")]
+    Denied,
+    /// A silent site's group is to be taken over by an operator, or not at all (O11).
+    #[error("the peer site is silent, and taking its group over is left to an operator")]
+    SiteSilent,
     /// This site's journal is older than what the peer knows (J6).
     #[error("this site's journal is older than what the peer knows")]
     JournalBehind,
@@ -164,6 +170,8 @@ pub enum Work {
     Give(Give),
     /// Peer: taking the group (F1, F4 to F6); or owner: putting it back after an abort (F3).
     Take(Take),
+    /// The peer has taken the group over: what is left here becomes placeholders (F7, I14).
+    StandDown,
 }
 
 /// How far protecting is.
@@ -252,6 +260,11 @@ pub struct Take {
 pub enum TakePhase {
     /// Room is reserved; it ends by `Abort`, a higher turn, or `prepare_ttl` (F1).
     Reserved,
+    /// Room is reserved, and the agent is asked for the group of a silent site (O4, O11).
+    Acquiring {
+        /// An operator accepts what the alert names (O5, I22).
+        forced: bool,
+    },
     /// Replication into the LUNs is cut (F5, first).
     Cutting,
     /// LUNs are rolled back to the recorded points and made writable, datastores mounted (F5).
@@ -260,6 +273,8 @@ pub enum TakePhase {
     Starting,
     /// Every VM in scope is recovered or failed; VMs that are not critical wait for an operator (M3).
     Waiting,
+    /// Owner, whose agent began to stop the group: what still runs is stopped, so that the stage is finished (O3).
+    Stopping,
     /// Owner, after an abort: LUNs writable again, replication on, VMs up (F3).
     PuttingBack,
 }

@@ -123,6 +123,8 @@ impl<'a> Words<'a> {
     fn taking(self, side: Side, group: &str, epoch: u64, phase: TakePhase) -> String {
         let peer = self.site(side.peer());
         match phase {
+            TakePhase::Acquiring { .. } => format!("asks for group {group}: the owner's site is silent"),
+            TakePhase::Stopping => format!("finishes stopping group {group}: its authority had run out"),
             TakePhase::Reserved => format!("keeps room for group {group}"),
             TakePhase::Cutting => format!("owns group {group} in epoch {epoch}: takes no more writes from {peer}"),
             TakePhase::Promoting => format!("makes the copies of group {group} one point in time, and writable"),

@@ -1,7 +1,14 @@
-//! Who may run a group: epoch, turn and standing. The only place that changes them.
+//! Who may run a group: epoch, turn and standing; and who decides that when the sites cannot talk.
 //!
-//! There is no arbiter yet: an owner's authority does not expire, and no takeover exists but the owner's own release
-//! (O1 `Manual`, O9).
+//! A site's agent holds authority; its manager claims what it needs for a workflow, by compare-and-swap, and does
+//! nothing before the agent has told it that it has it. Without an arbiter authority does not expire, and no takeover
+//! exists but the owner's own release (O1 `Manual`, O9).
+
+pub mod agent;
+pub mod arbiter;
+pub mod lease;
+pub mod proof;
+pub mod wire;
 
 use crate::ids::{Epoch, Turn};
 use crate::message::Standing;
@@ -52,6 +59,36 @@ impl Authority {
     #[must_use]
     pub const fn peer_turn(&self) -> Turn {
         self.peer_turn
+    }
+
+    /// The same without what concerns only the manager: what agent and manager compare.
+    #[must_use]
+    pub const fn bare(self) -> Self {
+        Self { peer_turn: Turn(0), ..self }
+    }
+
+    /// The group is owned by the peer in `epoch`, whatever this site was (O5, O11).
+    pub(crate) const fn lost_to_peer(&mut self, epoch: Epoch) {
+        *self = Self { epoch, turn: Turn(0), standing: Standing::Standby, peer_turn: Turn(0) };
+    }
+
+    /// Whether a manager may go from here to `next` by itself: one step of a workflow, or several turns of one epoch.
+    #[must_use]
+    pub fn leads_to(&self, next: &Self) -> bool {
+        use Standing::{Active, Released, Standby};
+        let same = next.epoch == self.epoch;
+        match (self.standing, next.standing) {
+            (Active, Active) => same && next.turn > self.turn,
+            (Active, Released) => same && next.turn >= self.turn,
+            (Released, Standby) => next.epoch == self.epoch.next(),
+            (Standby, Active) => next.epoch == self.epoch.next(),
+            (Active | Standby, Standby) | (Standby | Released, Released) | (Released, Active) => false,
+        }
+    }
+
+    /// The agent has taken a turn by itself (O3).
+    pub(crate) fn adopt_turn(&mut self, turn: Turn) {
+        self.turn = self.turn.max(turn);
     }
 
     /// A workflow starts, aborts or tries again.

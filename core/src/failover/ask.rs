@@ -71,17 +71,25 @@ impl GroupState {
     pub(crate) fn progress(&self) -> Progress {
         match &self.record.work {
             Work::Take(take) => match take.phase {
-                TakePhase::Reserved | TakePhase::Cutting | TakePhase::Promoting | TakePhase::Starting
+                TakePhase::Reserved
+                | TakePhase::Acquiring { .. }
+                | TakePhase::Cutting
+                | TakePhase::Promoting
+                | TakePhase::Starting
                     if self.record.latch.is_some() =>
                 {
                     Progress::Stopped
                 }
-                TakePhase::Reserved | TakePhase::Cutting | TakePhase::Promoting | TakePhase::Starting => {
-                    Progress::Recovering
-                }
-                TakePhase::Waiting | TakePhase::PuttingBack => Progress::Recovered,
+                TakePhase::Reserved
+                | TakePhase::Acquiring { .. }
+                | TakePhase::Cutting
+                | TakePhase::Promoting
+                | TakePhase::Starting => Progress::Recovering,
+                TakePhase::Waiting | TakePhase::Stopping | TakePhase::PuttingBack => Progress::Recovered,
             },
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Give(_) => Progress::Recovered,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Give(_) | Work::StandDown => {
+                Progress::Recovered
+            }
         }
     }
 }

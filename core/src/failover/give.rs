@@ -190,7 +190,7 @@ impl GroupState {
     }
 
     /// VMs that cannot start here: a disk of theirs is lost.
-    fn vms_on_lost_luns(&self, cx: &Cx<'_>) -> BTreeMap<crate::ids::VmKey, VmVerdict> {
+    pub(super) fn vms_on_lost_luns(&self, cx: &Cx<'_>) -> BTreeMap<crate::ids::VmKey, VmVerdict> {
         let inventory = &cx.site.inventory;
         let Some((_, group)) = inventory.groups.by_key(self.record.group) else { return BTreeMap::new() };
         let lost = |vm: &crate::inventory::Vm| vm.luns.iter().any(|&l| self.is_lost(inventory.luns[l].key));

@@ -73,7 +73,7 @@ impl GroupState {
         let free = match &self.record.work {
             Work::Idle => true,
             Work::Take(take) => take.phase == TakePhase::Reserved,
-            Work::Protect(_) | Work::Shield { .. } | Work::Give(_) => false,
+            Work::Protect(_) | Work::Shield { .. } | Work::Give(_) | Work::StandDown => false,
         };
         let placement = match self.can_take(cx, g, free, &offer) {
             Ok(placement) => placement,
@@ -97,7 +97,13 @@ impl GroupState {
     }
 
     /// M6, P2: what speaks against taking the group, from this site's own observations.
-    fn can_take(&self, cx: &Cx<'_>, g: GroupIx, free: bool, offer: &Offer) -> Result<placement::Placement, Refusal> {
+    pub(crate) fn can_take(
+        &self,
+        cx: &Cx<'_>,
+        g: GroupIx,
+        free: bool,
+        offer: &Offer,
+    ) -> Result<placement::Placement, Refusal> {
         let inventory = &cx.site.inventory;
         let group = &inventory.groups[g];
         let plan = inventory.plans.by_key(offer.plan).map(|(_, plan)| plan);
@@ -191,7 +197,7 @@ impl GroupState {
                 self.enter(cx, Work::Idle);
                 self.latch(cx, Latch::NotProtected);
             }
-            Work::Idle | Work::Shield { .. } | Work::Give(_) | Work::Take(_) => {}
+            Work::Idle | Work::Shield { .. } | Work::Give(_) | Work::Take(_) | Work::StandDown => {}
         }
     }
 

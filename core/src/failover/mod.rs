@@ -4,6 +4,7 @@
 //! durable. A restart is the ordinary path with an empty run.
 
 mod ask;
+mod authority;
 mod give;
 mod messages;
 mod operations;
@@ -18,6 +19,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 pub(crate) use operations::OpRun;
 
 use crate::authority::Authority;
+use crate::authority::agent::Told;
 use crate::effect::{Effect, Effects};
 use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
@@ -100,11 +102,17 @@ pub enum Wait {
     Operation,
     /// A started VM is not ready in time (F6).
     Ready,
+    /// The agent has not answered a claim (O10).
+    Claim,
 }
 
 /// What is lost in a restart, and found again by asking and observing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Run {
+    /// What the agent has said last (O10).
+    pub(crate) told: Option<Told>,
+    /// The acquire has been asked for, and not refused (O4).
+    pub(crate) acquiring: bool,
     /// The record has been compared with the peer's (J5).
     pub(crate) verified: bool,
     /// The open workflow is older than this machine: observe before doing (J5).
@@ -181,9 +189,9 @@ impl GroupState {
         Self { record, durability: Durability::Clean, run }
     }
 
-    /// Whether effects may be derived (J1, I10).
+    /// Whether effects may be derived: what they follow from is durable (J1, I10), and is what the agent holds (O10).
     pub(crate) fn clean(&self) -> bool {
-        self.durability == Durability::Clean || !guard::on(Guard::J1)
+        (self.durability == Durability::Clean || !guard::on(Guard::J1)) && self.authorized()
     }
 
     /// Notes that the record has changed.
@@ -227,7 +235,8 @@ impl GroupState {
     /// Opens, changes or ends the workflow. What the run held for the phase before is dropped; operations that are in
     /// doubt are not (J3).
     pub(crate) fn enter(&mut self, cx: &mut Cx<'_>, work: Work) {
-        self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation));
+        self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation | Wait::Claim));
+        self.run.acquiring = false;
         self.clear(cx, |a| matches!(a, Alert::PeerSilent { .. } | Alert::Held { .. }));
         self.run.observe_first = false;
         let group = self.record.group;
@@ -243,7 +252,7 @@ impl GroupState {
                 self.forget();
                 cx.event(Event::Settled { group, epoch: authority.epoch() });
             }
-            Work::Protect(_) | Work::Shield { .. } => {}
+            Work::Protect(_) | Work::Shield { .. } | Work::StandDown => {}
         }
         self.record.work = work;
         self.touch();
@@ -334,6 +343,7 @@ impl GroupState {
 
     /// One step: whatever the present phase can do now. Called after everything that touches the group.
     pub(crate) fn step(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        self.claim(cx);
         if self.clean() {
             self.tell_what_is_known(cx);
         }
@@ -349,6 +359,7 @@ impl GroupState {
             Work::Idle => {}
             Work::Protect(phase) => self.step_protect(cx, g, *phase),
             Work::Shield { turn } => self.step_shield(cx, g, *turn),
+            Work::StandDown => self.step_stand_down(cx, g),
             Work::Give(give) => self.step_give(cx, g, give.phase),
             Work::Take(take) => self.step_take(cx, g, take.phase),
         }

@@ -166,7 +166,7 @@ impl GroupState {
             _ if turn == Turn(0) => cx.site.inventory.groups[g].hash,
             Work::Give(give) => give.offer.plan_hash,
             Work::Take(take) => take.offer.plan_hash,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } => cx.site.inventory.groups[g].hash,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => cx.site.inventory.groups[g].hash,
         }
     }
 
@@ -379,7 +379,7 @@ impl GroupState {
         match &self.record.work {
             Work::Give(give) => give.offer.scope,
             Work::Take(take) => take.offer.scope,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } => Scope::All,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => Scope::All,
         }
     }
 }

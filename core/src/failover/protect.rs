@@ -59,7 +59,7 @@ impl GroupState {
         let free = match &self.record.work {
             Work::Idle | Work::Shield { .. } => true,
             Work::Take(take) => take.phase == TakePhase::Reserved,
-            Work::Protect(_) | Work::Give(_) => false,
+            Work::Protect(_) | Work::Give(_) | Work::StandDown => false,
         };
         if !free {
             return self.send(cx, epoch, Body::Refused { turn, reason: Refusal::Busy });

@@ -74,7 +74,7 @@ impl GroupState {
     fn verdict(&self, vm: VmKey) -> Option<VmVerdict> {
         match &self.record.work {
             Work::Take(take) => take.verdicts.get(&vm).copied(),
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Give(_) => None,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown | Work::Give(_) => None,
         }
     }
 
@@ -102,13 +102,13 @@ impl GroupState {
     fn start_step(&self, cx: &Cx<'_>) -> Option<StartStep> {
         match &self.record.work {
             Work::Take(take) => cx.site.inventory.plans.by_key(take.offer.plan).map(|(_, plan)| plan.start),
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Give(_) => None,
+            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown | Work::Give(_) => None,
         }
     }
 
     /// The host that a VM starts on.
     fn host_for(&self, cx: &Cx<'_>, g: GroupIx, vm: VmKey) -> Option<HostKey> {
-        if self.putting_back() {
+        if self.record.placement.is_empty() {
             placement::home(cx.site, &cx.site.inventory.groups[g]).get(&vm).copied()
         } else {
             self.record.placement.get(&vm).copied()

@@ -11,7 +11,7 @@ use crate::inventory::Replication;
 use crate::message::{Left, Scope};
 use crate::operation::{Goal, Point, Target};
 use crate::policy::Remainder;
-use crate::record::{Latch, ProtectPhase, Take, TakePhase, Work};
+use crate::record::{Latch, ProtectPhase, Protection, Take, TakePhase, VmVerdict, Work};
 
 impl GroupState {
     /// What the taking side does in each phase.
@@ -21,6 +21,7 @@ impl GroupState {
                 let ttl = cx.site.policy.waits.prepare_ttl;
                 self.wait(Wait::Ttl, cx.now + ttl);
             }
+            TakePhase::Acquiring { forced } => self.acquire(cx, forced),
             TakePhase::Cutting => self.cut(cx, g),
             TakePhase::Promoting => self.promote(cx, g),
             TakePhase::Starting => {
@@ -29,6 +30,7 @@ impl GroupState {
                 }
             }
             TakePhase::Waiting => {}
+            TakePhase::Stopping => self.finish_stopping(cx, g),
             TakePhase::PuttingBack => self.step_put_back(cx, g),
         }
     }
@@ -154,7 +156,11 @@ impl GroupState {
         if !writable || !self.mount(cx, g) || !self.start_vms(cx, g) {
             return;
         }
-        if self.any_lost() {
+        let left_out =
+            matches!(&self.record.work, Work::Take(t) if t.verdicts.values().any(|v| *v == VmVerdict::NotInScope));
+        if left_out {
+            self.take_phase(cx, TakePhase::Waiting);
+        } else if self.any_lost() || self.record.protection == Protection::Unprotected {
             self.enter(cx, Work::Idle);
         } else {
             self.enter(cx, Work::Protect(ProtectPhase::Replicating));
@@ -162,6 +168,19 @@ impl GroupState {
     }
 
     /// Whether VMs are started again where they were, not taken over.
+    /// O3: a guest that saw its disks go must not run on as if nothing had happened.
+    fn finish_stopping(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
+        let at = self.now();
+        let mut stopped = true;
+        for &vm in &cx.site.inventory.groups[g].vms {
+            let target = Target::Vm(cx.site.inventory.vms[vm].key);
+            stopped &= self.ensure_or_alert(cx, g, at, target, Goal::Stopped { grace: None });
+        }
+        if stopped {
+            self.take_phase(cx, TakePhase::PuttingBack);
+        }
+    }
+
     pub(super) fn putting_back(&self) -> bool {
         matches!(&self.record.work, Work::Take(Take { phase: TakePhase::PuttingBack, .. }))
     }

@@ -112,6 +112,21 @@ pub enum ConfigError {
         /// The value that results from that.
         limit: Span,
     },
+    /// Length, drift and margin of the leases do not go together (O2).
+    #[error("[policy.arbiter]: {0}")]
+    Lease(crate::authority::lease::LeaseError),
+    /// No takeover could ever keep to the RPO (O5).
+    #[error(
+        "the `rpo` of LUN `{lun}`, {rpo}, is shorter than the lease, {lease}, so no takeover could keep to it: make the RPO longer or the lease shorter, or set `automatic = false` in [policy.arbiter]"
+    )]
+    RpoShort {
+        /// The LUN.
+        lun: String,
+        /// Its RPO.
+        rpo: Span,
+        /// The lease.
+        lease: Span,
+    },
     /// The two sites wait alike after a refusal and could refuse each other in step (M6).
     #[error("sites `{one}` and `{two}` have the same `backoff`, {value}: change one, so that they do not try in step")]
     SameBackoff {

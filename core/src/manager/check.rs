@@ -18,7 +18,7 @@ pub(super) fn group(site: &Site, state: &GroupState, g: GroupIx) -> Result<(), V
     let wanted = match &record.work {
         Work::Idle => return idle(state),
         Work::Protect(_) => Standing::Active,
-        Work::Shield { .. } => Standing::Standby,
+        Work::Shield { .. } | Work::StandDown => Standing::Standby,
         Work::Give(give) => match give.phase {
             GivePhase::Held(_)
             | GivePhase::Queued
@@ -30,11 +30,12 @@ pub(super) fn group(site: &Site, state: &GroupState, g: GroupIx) -> Result<(), V
             GivePhase::Following => Standing::Standby,
         },
         Work::Take(take) => match take.phase {
-            TakePhase::Reserved => Standing::Standby,
+            TakePhase::Reserved | TakePhase::Acquiring { .. } => Standing::Standby,
             TakePhase::Cutting
             | TakePhase::Promoting
             | TakePhase::Starting
             | TakePhase::Waiting
+            | TakePhase::Stopping
             | TakePhase::PuttingBack => Standing::Active,
         },
     };

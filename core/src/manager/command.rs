@@ -78,6 +78,7 @@ impl RecoveryManager {
                     state.take_phase(cx, TakePhase::Starting);
                 });
             }
+            Command::TakeOver(key) => self.take_over(site, now, effects, key)?,
             Command::RetryVm(vm) => self.answer_step(site, now, effects, vm, false)?,
             Command::SkipVm(vm) => self.answer_step(site, now, effects, vm, true)?,
             Command::Maintenance(on) => {

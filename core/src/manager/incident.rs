@@ -252,6 +252,7 @@ impl RecoveryManager {
 
     /// Opens a failover for a group that is marked and rests (M3 to M5), or says why not.
     pub(super) fn admit(&mut self, site: &Site, now: Instant, effects: &mut Effects, g: GroupIx) {
+        self.seize(site, now, effects, g);
         let state = &self.groups[g.0 as usize];
         let record = &state.record;
         let resting = record.work == Work::Idle && record.latch.is_none();
@@ -313,7 +314,7 @@ impl RecoveryManager {
 }
 
 /// How many of a group's VMs are critical (M3).
-fn critical(site: &Site, g: GroupIx) -> Critical {
+pub(super) fn critical(site: &Site, g: GroupIx) -> Critical {
     let vms = &site.inventory.groups[g].vms;
     match vms.iter().filter(|&&v| site.inventory.vms[v].critical).count() {
         0 => Critical::None,

@@ -5,6 +5,7 @@ mod command;
 mod incident;
 mod queue;
 mod restore;
+mod silence;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -23,6 +24,7 @@ use crate::status::{GroupStatus, Status};
 use crate::time::{Instant, Millis};
 
 use queue::Queue;
+pub(crate) use silence::offer_for_silent;
 
 /// The deciding machine of one site's VIM server. A value: clone it, compare it, hash it.
 ///
@@ -44,6 +46,8 @@ pub struct RecoveryManager {
     probe: ProbeId,
     /// LUNs whose loss is contradicted, and when they are probed again (D3).
     contradicted: alloc::collections::BTreeMap<LunIx, Instant>,
+    /// The peer's agent has been silent for long (O11).
+    silent: bool,
     groups: Vec<GroupState>,
     slots: Slots,
     queue: Queue,
@@ -98,6 +102,14 @@ impl RecoveryManager {
                 self.path(site, now, effects, (host, lun, path), probe, &answer);
             }
             Fact::Array { array: _, lun, answer } => self.array(site, lun, answer),
+            Fact::Authority(told) => {
+                self.group(site, now, effects, told.group, |state, cx, g| state.told_authority(cx, g, told));
+            }
+            Fact::Denied { group, why } => {
+                let silent = self.silent;
+                self.group(site, now, effects, group, |state, cx, _| state.denied(cx, why, silent));
+            }
+            Fact::Silent(silent) => self.peer_silent(site, silent),
             Fact::Answer { id, attempt, outcome } => {
                 self.group(site, now, effects, id.group, |state, cx, _| state.answered(cx, id, attempt, outcome));
             }
@@ -333,13 +345,14 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
         state.run.waits.remove(&wait);
         let group = state.record.group;
         match wait {
-            Wait::Resend => {}
+            Wait::Resend => state.run.acquiring = false,
             Wait::Silent => state.raise(cx, crate::event::Alert::PeerSilent { group }),
             Wait::Hold => {
                 if let Some(hold) = state.held() {
                     state.raise(cx, crate::event::Alert::Held { group, hold });
                 }
             }
+            Wait::Backoff if matches!(state.record.work, Work::Take(_)) => state.run.acquiring = false,
             Wait::Backoff => state.begin_try(cx),
             Wait::Cooldown => {
                 state.record.cooling = false;
@@ -352,7 +365,7 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
                 }
             }
             Wait::Tier => state.tier_delay_over(cx, g),
-            Wait::Operation | Wait::Ready => {}
+            Wait::Operation | Wait::Ready | Wait::Claim => {}
         }
     }
     state.operations_due(cx);

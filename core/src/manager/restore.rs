@@ -66,6 +66,7 @@ impl RecoveryManager {
             grouping: Grouping::new(&site.policy.grouping, now),
             probe: ProbeId(boot << 16),
             contradicted: BTreeMap::new(),
+            silent: false,
             groups,
             slots,
             queue: Queue::new(count),

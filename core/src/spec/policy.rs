@@ -66,6 +66,10 @@ pub struct Policy {
     pub grouping: Grouping,
     /// `[policy.waits]`: how long answers may take.
     pub waits: Waits,
+    /// `[policy.arbiter]`: a third party decides who may run a group when the sites cannot talk. None: authority does not
+    /// expire, and no silent site is taken over but by an operator (O9).
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub arbiter: Option<Arbiter>,
     /// `[policy.site.NAME]`: what differs at one site.
     #[cfg_attr(feature = "serde", serde(rename = "site"))]
     pub sites: BTreeMap<String, SitePolicy>,
@@ -73,6 +77,23 @@ pub struct Policy {
     /// takes the plan that it is in, which must then be one.
     #[cfg_attr(feature = "serde", serde(rename = "rule"))]
     pub rules: Vec<Rule>,
+}
+
+/// `[policy.arbiter]`: leases, and what a silent site means (O2, O11).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "kebab-case", default))]
+pub struct Arbiter {
+    /// `L`, at least 60 ms: how long a site may run a group without being heard.
+    pub lease: Span,
+    /// `ρ`, less than 100,000: how far clocks may be off, in parts per million.
+    pub drift_ppm: u32,
+    /// `M`, more than zero: what an enforcer takes to act.
+    pub margin: Span,
+    /// How long a site must be silent before its groups count as lost; more than zero.
+    pub site_grace: Span,
+    /// Whether a silent site is taken over without an operator.
+    pub automatic: bool,
 }
 
 /// `[policy.site.NAME]`: what differs at one site.
@@ -227,8 +248,21 @@ impl Default for Policy {
             hold_alert: Span::secs(300),
             grouping: Grouping::default(),
             waits: Waits::default(),
+            arbiter: None,
             sites: BTreeMap::new(),
             rules: Vec::new(),
+        }
+    }
+}
+
+impl Default for Arbiter {
+    fn default() -> Self {
+        Self {
+            lease: Span::secs(30),
+            drift_ppm: 10_000,
+            margin: Span::secs(5),
+            site_grace: Span::secs(60),
+            automatic: true,
         }
     }
 }

@@ -29,6 +29,16 @@ pub enum Action {
         how: Delivery,
     },
     /// A command at a site's adapters.
+    /// A message between agents and arbiter.
+    Letter {
+        /// Its place.
+        at: u32,
+        /// How.
+        how: Delivery,
+    },
+    /// An array tells its site's agent that a mirror stalls, or that it does not any more (O6).
+    Mirror(LunIx),
+    /// A command is carried out, or not.
     Op {
         /// The site.
         side: Side,

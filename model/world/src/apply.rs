@@ -1,5 +1,6 @@
 //! Carrying out an action.
 
+use farshore_core::authority::agent::AgentFact;
 use farshore_core::effect::Effect;
 use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
 use farshore_core::input::Fact;
@@ -40,6 +41,8 @@ impl Drive<'_> {
             Action::Saved(side) => self.saved(side),
             Action::SaveFails { side, kept } => self.save_fails(side, kept),
             Action::Message { to, at, how } => self.message(to, at as usize, how),
+            Action::Letter { at, how } => self.letter(at as usize, how),
+            Action::Mirror(lun) => self.mirror(lun),
             Action::Op { side, at, how } => self.op(side, at as usize, how),
             Action::Request { side, at, how } => self.request(side, at as usize, how),
             Action::Arrive { side, at } => self.arrive(side, at as usize),
@@ -77,8 +80,11 @@ impl Drive<'_> {
             }
             Action::Crash { side, kept, mute } => self.crash(side, kept, mute),
             Action::Restart(side) => {
-                let down = !self.world.node(side).is_up();
+                let down = !self.world.node(side).is_up() && !self.world.node(side).dark;
                 if down {
+                    if self.world.node(side).agent.is_none() && self.world.node(side).boot == 0 {
+                        self.first_start(side);
+                    }
                     self.restart(side);
                 }
                 down
@@ -135,6 +141,45 @@ impl Drive<'_> {
                 self.world.budgets.spend(Budget::Late);
             }
         }
+        true
+    }
+
+    /// The very first start of a site: its agent first, and the arbiter, which both need.
+    fn first_start(&mut self, side: Side) {
+        if self.world.third.as_ref().is_some_and(|t| t.machine.is_none() && t.boot == 0) {
+            self.start_arbiter();
+        }
+        self.start_agent(side);
+        self.run();
+    }
+
+    fn letter(&mut self, at: usize, how: Delivery) -> bool {
+        let post = &mut self.world.post;
+        if at >= post.len() {
+            return false;
+        }
+        let flight = post.remove(at);
+        match how {
+            Delivery::Once => self.deliver(flight.item),
+            Delivery::Doubled => {
+                put(post, Flight { late: true, ..flight });
+                self.world.budgets.spend(Budget::Doubled);
+                self.deliver(flight.item);
+            }
+            Delivery::Lost => self.world.budgets.spend(Budget::Dropped),
+            Delivery::Late => {
+                put(post, Flight { late: true, ..flight });
+                self.world.budgets.spend(Budget::Late);
+            }
+        }
+        true
+    }
+
+    fn mirror(&mut self, lun: LunIx) -> bool {
+        let Some((side, broken)) = self.world.mirror_news(self.setup, lun) else { return false };
+        self.world.luns[lun.at()].pair.stalled = broken;
+        let lun = self.setup.inventory().luns[lun].key;
+        self.queue(crate::drive::Input::Agent(side, AgentFact::Mirror { lun, broken }));
         true
     }
 
@@ -310,7 +355,7 @@ impl Drive<'_> {
     }
 
     fn advance_to_deadline(&mut self) -> bool {
-        let Some(next) = self.world.next_deadline() else { return false };
+        let Some(next) = self.world.next_deadline(self.setup) else { return false };
         if self.world.anything_first(self.setup) {
             self.world.budgets.spend(Budget::Slow);
         }
@@ -364,6 +409,39 @@ impl Drive<'_> {
             }
             Fault::ReturnHost(host) => world.return_host(setup, host),
             Fault::HangGuest(side, vm) => world.vms[vm.at()].at[side.at()].guest = Guest::Hung,
+            Fault::LoseSite(side) => world.lose_site(setup, side, self.out),
+            Fault::ReturnSite(side) => {
+                world.return_site(setup, side);
+                self.start_agent(side);
+            }
+            Fault::Isolate(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = true),
+            Fault::Rejoin(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = false),
+            Fault::StopAgent(side) => {
+                let node = world.node_mut(side);
+                (node.agent, node.paused) = (None, false);
+                node.agent_alerts.clear();
+            }
+            Fault::StartAgent(side) => self.start_agent(side),
+            Fault::PauseAgent(side) => world.node_mut(side).paused = true,
+            Fault::ResumeAgent(side) => {
+                world.node_mut(side).paused = false;
+                self.queue(crate::drive::Input::Agent(side, AgentFact::Wake));
+                self.report_struck(side);
+            }
+            Fault::StopArbiter => {
+                if let Some(third) = &mut world.third {
+                    std::sync::Arc::make_mut(third).machine = None;
+                }
+            }
+            Fault::StartArbiter => self.start_arbiter(),
+            Fault::Hasten => {
+                let policy = setup.site(Side::One).policy.arbiter;
+                if let (Some(third), Some(policy)) = (&mut world.third, policy)
+                    && let Some(machine) = &mut std::sync::Arc::make_mut(third).machine
+                {
+                    machine.hasten(policy.leases.slip());
+                }
+            }
             Fault::Cut(wire) => world.cut[wire.at()] = true,
             Fault::Mend(wire) => world.cut[wire.at()] = false,
         }

@@ -77,6 +77,8 @@ pub struct Pair {
     pub in_sync: bool,
     /// Resynchronisation.
     pub resync: Resync,
+    /// The agent has been told that the mirror stalls (O6).
+    pub stalled: bool,
 }
 
 /// Both copies of a LUN.
@@ -198,6 +200,8 @@ impl World {
                 Ok(())
             }
             Goal::RolledBack { to } => self.roll_back(side, lun, to),
+            // The array's own write lease: without authority nothing becomes writable (O3).
+            Goal::ReadWrite if !self.enforcers_allow(side, setup.inventory().luns[lun].group) => Err(Failure::Failed),
             Goal::ReadWrite => {
                 properties::on_writable(self, setup, side, lun, op, out);
                 self.copy_mut(side, lun).writable = true;
@@ -265,6 +269,7 @@ impl World {
 
     /// A copy is lost: frames end, guests hang on it, hosts have something to report.
     pub(crate) fn lose_lun(&mut self, setup: &Setup, side: Side, lun: LunIx, out: &mut Outcome) {
+        let armed = self.third.is_some();
         let state = &mut self.luns[lun.at()];
         let was = state.writable(side);
         let as_target = state.pair.source == Some(side.peer());
@@ -272,7 +277,9 @@ impl World {
         copy.present = false;
         copy.report_all();
         if as_target {
-            (state.pair.running, state.pair.in_sync) = (false, false);
+            state.pair.running = false;
+            // With an arbiter, writes stall until somebody knows (O6).
+            state.pair.in_sync &= armed;
         }
         if was {
             out.happened.push(Happening::Writable(side, lun, false));

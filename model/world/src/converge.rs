@@ -25,6 +25,12 @@ impl World {
                 Health::Lost => drop(self.apply(setup, Action::Fault(Fault::ReturnHost(host)))),
             }
         }
+        for side in Side::BOTH {
+            for fault in [Fault::ReturnSite(side), Fault::ResumeAgent(side), Fault::StartAgent(side)] {
+                self.apply(setup, Action::Fault(fault));
+            }
+        }
+        self.apply(setup, Action::Fault(Fault::StartArbiter));
         for wire in Wire::ALL {
             self.apply(setup, Action::Fault(Fault::Mend(wire)));
         }
@@ -38,6 +44,9 @@ impl World {
             mail.sort();
             mail.dedup();
         }
+        self.post.iter_mut().for_each(|f| f.late = false);
+        self.post.sort();
+        self.post.dedup();
         for desk in &mut self.desks {
             desk.ops.iter_mut().for_each(|f| f.late = false);
             desk.ops.sort();
@@ -116,7 +125,9 @@ impl World {
         }
         let alerts = Side::BOTH.map(|side| {
             let manager = self.node(side).manager.as_ref();
-            manager.map_or_else(Vec::new, |m| m.status(setup.site(side)).alerts)
+            let mut alerts = manager.map_or_else(Vec::new, |m| m.status(setup.site(side)).alerts);
+            alerts.extend(&self.node(side).agent_alerts);
+            alerts
         });
         for (g, group) in setup.inventory().groups.iter() {
             if let Err((property, what)) = self.group_unrest(setup, &alerts, g) {
@@ -156,7 +167,7 @@ impl World {
             let over = match work {
                 None | Some(Work::Idle) => true,
                 Some(Work::Give(give)) => matches!(give.phase, GivePhase::Held(_)),
-                Some(Work::Protect(_) | Work::Shield { .. } | Work::Take(_)) => false,
+                Some(Work::Protect(_) | Work::Shield { .. } | Work::Take(_) | Work::StandDown) => false,
             };
             if !over && !alerted {
                 return Err(("L2", "a workflow neither ends nor raises an alert"));
@@ -198,6 +209,8 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         Alert::NeedsOperator { group, .. }
         | Alert::Held { group, .. }
         | Alert::PeerSilent { group }
+        | Alert::Unrenewed { group }
+        | Alert::TakeoverDenied { group, .. }
         | Alert::InDoubt { group, .. }
         | Alert::OpFailed { group, .. } => group == key,
         Alert::Loss { lun, .. }

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use farshore_core::authority::proof::{Proof, Stamp};
+use farshore_core::authority::wire::{Answer, Ask, Note, Reply, Request, Say};
 use farshore_core::effect::Effect;
 use farshore_core::ids::{GroupKey, Side};
 use farshore_core::input::{Command, Fact};
@@ -13,6 +15,7 @@ use crate::action::{Action, Answering, Choice, Delivery, Doing};
 use crate::reports::Says;
 use crate::scope::{Fault, Wire};
 use crate::setup::Setup;
+use crate::third::Letter;
 use crate::world::World;
 
 impl World {
@@ -96,6 +99,17 @@ impl World {
                 format!("{} crashes{kept}{}", n.site(side), pick(mute, ", what it issued is lost"))
             }
             Action::Restart(side) => format!("{} restarts", n.site(side)),
+            Action::Letter { at, how } => {
+                let Some(flight) = self.post.get(at as usize) else { return "-".into() };
+                let what = match how {
+                    Delivery::Once => "arrives",
+                    Delivery::Doubled => "arrives, and may again",
+                    Delivery::Lost => "is lost",
+                    Delivery::Late => "is late",
+                };
+                format!("{} {what}{}", n.letter(self.now, &flight.item), pick(flight.late, " at last"))
+            }
+            Action::Mirror(lun) => format!("the array tells the agent of the mirror of {}", n.lun(lun)),
             Action::Report { host, lun } => format!("{} reports {}", n.host(host), n.lun(lun)),
             Action::Beat(side, vm) => format!("{} beats at {}", n.vm(vm), n.site(side)),
             Action::Sync(lun) => format!("{} resynchronises", n.lun(lun)),
@@ -117,6 +131,14 @@ impl World {
 
 const fn pick(yes: bool, text: &str) -> &str {
     if yes { text } else { "" }
+}
+
+const fn proof_word(proof: Proof) -> &'static str {
+    match proof {
+        Proof::Unknown => "unknown",
+        Proof::Unfit { .. } => "unfit",
+        Proof::Fit { .. } => "fit",
+    }
 }
 
 /// Names of what keys and indices mean.
@@ -199,6 +221,47 @@ impl Names<'_> {
         text
     }
 
+    /// A letter; times in it are told by their age.
+    fn letter(&self, now: farshore_core::Instant, letter: &Letter) -> String {
+        let age = |stamp: Stamp| format!("{}.{}.{}", stamp.boot, (now - stamp.sent).0, stamp.nth);
+        match letter {
+            Letter::Ask(Request { from, group, epoch, ask }) => {
+                let ask = match ask {
+                    Ask::Renew { stamp, proof, .. } => format!("renew {} {}", age(*stamp), proof_word(*proof)),
+                    Ask::Join { .. } => "join".into(),
+                    Ask::Move { to } => format!("move to {}", self.site(*to)),
+                    Ask::Acquire { k, forced, .. } => format!("acquire {k}{}", pick(*forced, " by force")),
+                };
+                format!("{} e{} {ask}, {} to arbiter,", self.group(*group), epoch.0, self.site(*from))
+            }
+            Letter::Reply(to, Reply { group, epoch, owner, answer, .. }) => {
+                let answer = match answer {
+                    Answer::Leased(stamp) => format!("leased {}", age(*stamp)),
+                    Answer::Record => "record".into(),
+                    Answer::Evaluated { k, outcome } => {
+                        format!("acquire {k} {}", if outcome.is_ok() { "granted" } else { "denied" })
+                    }
+                };
+                let (group, owner, to) = (self.group(*group), self.site(*owner), self.site(*to));
+                format!("{group} e{} of {owner}: {answer}, arbiter to {to},", epoch.0)
+            }
+            Letter::Note(to, Note { group, epoch, say }) => {
+                let say = match say {
+                    Say::Alive { stamp, proof, want, returned } => {
+                        let want = want.map_or_else(String::new, |w| format!(", wants {w:?}"));
+                        let returned = returned.map_or_else(String::new, |r| format!(", returns {r}"));
+                        format!("alive {} {}{want}{returned}", age(*stamp), proof_word(*proof))
+                    }
+                    Say::Promise { stamp, standing: None } => format!("promise {}", age(*stamp)),
+                    Say::Promise { stamp, standing: Some(n) } => format!("standing promise {n}, {}", age(*stamp)),
+                    Say::Noted(stamp) => format!("noted {}", age(*stamp)),
+                    Say::Owner(side) => format!("{} owns it", self.site(*side)),
+                };
+                format!("{} e{} {say}, to agent of {},", self.group(*group), epoch.0, self.site(*to))
+            }
+        }
+    }
+
     fn request(&self, request: &Effect) -> String {
         match request {
             Effect::Poll(host) => format!("poll {}", self.target(Target::Host(*host))),
@@ -259,6 +322,17 @@ impl Names<'_> {
             Fault::LoseHost(h) => format!("host {} is lost", self.host(h)),
             Fault::ReturnHost(h) => format!("host {} is back", self.host(h)),
             Fault::HangGuest(side, vm) => format!("the guest of {} hangs at {}", self.vm(vm), self.site(side)),
+            Fault::LoseSite(side) => format!("site {} goes dark", self.site(side)),
+            Fault::ReturnSite(side) => format!("site {} has power again", self.site(side)),
+            Fault::Isolate(side) => format!("site {} is cut off", self.site(side)),
+            Fault::Rejoin(side) => format!("site {} is reached again", self.site(side)),
+            Fault::StopAgent(side) => format!("the agent of {} dies", self.site(side)),
+            Fault::StartAgent(side) => format!("the agent of {} starts", self.site(side)),
+            Fault::PauseAgent(side) => format!("the agent of {} is paused", self.site(side)),
+            Fault::ResumeAgent(side) => format!("the agent of {} goes on", self.site(side)),
+            Fault::StopArbiter => "the arbiter dies".into(),
+            Fault::StartArbiter => "the arbiter starts".into(),
+            Fault::Hasten => "the arbiter's clock has run ahead".into(),
             Fault::Cut(wire) => format!("cut: {}", self.wire(wire)),
             Fault::Mend(wire) => format!("mended: {}", self.wire(wire)),
         }
@@ -270,6 +344,8 @@ impl Names<'_> {
             Wire::Frames(from) => format!("replication from {}", self.site(from)),
             Wire::Orders(side) => format!("commands at {}", self.site(side)),
             Wire::Answers(side) => format!("answers at {}", self.site(side)),
+            Wire::ToArbiter(side) => format!("letters from {} to the arbiter", self.site(side)),
+            Wire::FromArbiter(side) => format!("letters from the arbiter to {}", self.site(side)),
         }
     }
 
@@ -287,6 +363,7 @@ impl Names<'_> {
             Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
             Command::RetryVm(v) => format!("retry {}", vm(*v)),
             Command::SkipVm(v) => format!("skip {}", vm(*v)),
+            Command::TakeOver(g) => format!("take over {}", self.group(*g)),
             Command::Maintenance(on) => format!("maintenance {}", if *on { "on" } else { "off" }),
         }
     }

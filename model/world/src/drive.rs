@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use farshore_core::authority::agent::AgentFact;
+use farshore_core::authority::arbiter::ArbiterFact;
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::effect::{Effect, Effects};
 use farshore_core::error::Rejected;
@@ -26,12 +28,20 @@ use crate::world::{Flight, World, put};
 /// Facts that one action may cause at most; far above what is possible.
 const LIMIT: usize = 1 << 20;
 
+/// What waits for a machine.
+#[derive(Debug)]
+pub(crate) enum Input {
+    Manager(Side, Fact),
+    Agent(Side, AgentFact),
+    Arbiter(ArbiterFact),
+}
+
 /// A world while an action is carried out.
 pub(crate) struct Drive<'a> {
     pub(crate) world: &'a mut World,
     pub(crate) setup: &'a Setup,
     pub(crate) out: &'a mut Outcome,
-    queue: VecDeque<(Side, Fact)>,
+    queue: VecDeque<Input>,
     /// A save has failed and its manager is about to be told: it stops, and that is right (J7).
     pub(crate) may_halt: bool,
 }
@@ -43,18 +53,31 @@ impl<'a> Drive<'a> {
 
     /// A fact for a manager, after those that wait already.
     pub(crate) fn tell(&mut self, side: Side, fact: Fact) {
-        self.queue.push_back((side, fact));
+        self.queue.push_back(Input::Manager(side, fact));
+    }
+
+    pub(crate) fn queue(&mut self, input: Input) {
+        self.queue.push_back(input);
+    }
+
+    /// Before anything that waits.
+    pub(crate) fn first(&mut self, input: Input) {
+        self.queue.push_front(input);
     }
 
     /// Hands over facts until none is left.
     pub(crate) fn run(&mut self) {
         let mut left = LIMIT;
-        while let Some((side, fact)) = self.queue.pop_front() {
+        while let Some(input) = self.queue.pop_front() {
             left -= 1;
             if left == 0 {
                 return self.world.ghost.breached("L5", "one action causes facts without end");
             }
-            self.handle(side, fact);
+            match input {
+                Input::Manager(side, fact) => self.handle(side, fact),
+                Input::Agent(side, fact) => self.agent(side, fact),
+                Input::Arbiter(fact) => self.arbiter(fact),
+            }
         }
     }
 
@@ -83,7 +106,7 @@ impl<'a> Drive<'a> {
         result.map_err(|panic| self.panicked(side, panic.as_ref())).ok()
     }
 
-    fn panicked(&mut self, side: Side, panic: &(dyn core::any::Any + Send)) {
+    pub(crate) fn panicked(&mut self, side: Side, panic: &(dyn core::any::Any + Send)) {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
         self.out.panic = Some(text.unwrap_or_default());
@@ -166,6 +189,10 @@ impl<'a> Drive<'a> {
                         put(ops, Flight { item: op, late: false });
                     }
                 }
+                Effect::Claim(claim) => self.queue(Input::Agent(side, AgentFact::Claim(claim))),
+                Effect::Acquire { group, forced } => {
+                    self.queue(Input::Agent(side, AgentFact::Acquire { group, forced }));
+                }
                 Effect::Acknowledge { lun } => self.acknowledged(side, lun),
                 Effect::Event(event) => {
                     properties::on_event(self.world, side, &event);
@@ -230,10 +257,19 @@ impl<'a> Drive<'a> {
     pub(crate) fn advance(&mut self, to: Instant) {
         self.world.age(self.setup, to - self.world.now);
         self.world.now = to;
+        self.world.enforce(self.setup, self.out);
+        Side::BOTH.into_iter().for_each(|side| self.report_struck(side));
         for side in Side::BOTH {
             let due = |m: &RecoveryManager| m.next_deadline().is_some_and(|(at, _)| at <= to);
             if self.world.node(side).manager.as_ref().is_some_and(due) {
                 self.tell(side, Fact::Wake);
+                self.run();
+            }
+            let site = self.setup.site(side);
+            let due = |a: &farshore_core::authority::agent::SiteAgent| a.next_deadline(site).is_some_and(|at| at <= to);
+            let node = self.world.node(side);
+            if node.agent_answers() && node.agent.as_ref().is_some_and(due) {
+                self.queue(Input::Agent(side, AgentFact::Wake));
                 self.run();
             }
         }
@@ -269,9 +305,13 @@ impl World {
             Effect::Observe { group, target } => {
                 vec![Fact::Observed { group, target, seen: self.see(setup, side, group, target) }]
             }
-            Effect::Save { .. } | Effect::Send(_) | Effect::Do(_) | Effect::Acknowledge { .. } | Effect::Event(_) => {
-                Vec::new()
-            }
+            Effect::Save { .. }
+            | Effect::Send(_)
+            | Effect::Do(_)
+            | Effect::Acknowledge { .. }
+            | Effect::Claim(_)
+            | Effect::Acquire { .. }
+            | Effect::Event(_) => Vec::new(),
         }
     }
 

@@ -78,11 +78,12 @@ impl World {
             self.choose_ops(&mut to, setup, side);
             self.choose_requests(&mut to, setup, side);
         }
+        self.choose_letters(&mut to, setup);
         self.choose_reports(&mut to, setup);
         self.choose_replication(&mut to, setup);
         self.choose_faults(&mut to, setup);
         to.list.sort_by_key(|c| c.rank);
-        self.choose_time(&mut to);
+        self.choose_time(&mut to, setup);
         to.list.sort_by_key(|c| c.rank);
         to.list
     }
@@ -105,7 +106,7 @@ impl World {
                     to.costs(Rank::Nuisance, Budget::Crash, Action::Crash { side, kept, mute });
                 }
             }
-        } else {
+        } else if !node.dark {
             to.free(Rank::Progress, Action::Restart(side));
         }
     }
@@ -115,6 +116,25 @@ impl World {
         for (at, flight) in (0..).zip(&self.mail[side.at()]) {
             let action = |how| Action::Message { to: side, at, how };
             if whole {
+                to.free(if flight.late { Rank::Late } else { Rank::Progress }, action(Delivery::Once));
+                if !flight.late {
+                    to.costs(Rank::Nuisance, Budget::Doubled, action(Delivery::Doubled));
+                }
+            }
+            to.costs(Rank::Nuisance, Budget::Dropped, action(Delivery::Lost));
+            if !flight.late {
+                to.costs(Rank::Nuisance, Budget::Late, action(Delivery::Late));
+            }
+        }
+    }
+
+    fn choose_letters(&self, to: &mut Choices<'_>, setup: &Setup) {
+        // In order, one after another; that one overtakes another costs a budget.
+        let first = self.post.iter().position(|f| !f.late && self.wire(f.item.wire()));
+        for (at, flight) in (0..).zip(&self.post) {
+            let action = |how| Action::Letter { at, how };
+            let next = flight.late || !setup.reduced || first == Some(at as usize);
+            if self.wire(flight.item.wire()) && next {
                 to.free(if flight.late { Rank::Late } else { Rank::Progress }, action(Delivery::Once));
                 if !flight.late {
                     to.costs(Rank::Nuisance, Budget::Doubled, action(Delivery::Doubled));
@@ -192,6 +212,9 @@ impl World {
             if self.can_sync(setup, lun) {
                 to.free(Rank::Progress, Action::Sync(lun));
             }
+            if self.mirror_news(setup, lun).is_some() {
+                to.free(Rank::Progress, Action::Mirror(lun));
+            }
             if self.can_land(setup, lun) {
                 to.free(Rank::Progress, Action::Land(lun));
             }
@@ -242,8 +265,8 @@ impl World {
     }
 
     /// Time passes where nothing stands in its way; otherwise that is slow, and has its price.
-    fn choose_time(&self, to: &mut Choices<'_>) {
-        if self.next_deadline().is_none() {
+    fn choose_time(&self, to: &mut Choices<'_>, setup: &Setup) {
+        if self.next_deadline(setup).is_none() {
             return;
         }
         if to.list.first().is_some_and(|c| c.rank == Rank::Progress) {
@@ -287,8 +310,19 @@ impl World {
             Fault::WakeHost(host) => self.hosts[host.at()].health == Health::Hung,
             Fault::ReturnHost(host) => self.hosts[host.at()].health == Health::Lost,
             Fault::HangGuest(side, vm) => self.vms[vm.at()].at[side.at()].guest == Guest::Booting,
-            Fault::Cut(wire) => self.wire(wire),
-            Fault::Mend(wire) => !self.wire(wire),
+            Fault::LoseSite(side) => !self.node(side).dark,
+            Fault::ReturnSite(side) => self.node(side).dark,
+            Fault::Isolate(side) => Wire::around(side).into_iter().any(|w| !self.cut[w.at()]),
+            Fault::Rejoin(side) => Wire::around(side).into_iter().any(|w| self.cut[w.at()]),
+            Fault::StopAgent(side) => self.node(side).agent.is_some(),
+            Fault::StartAgent(side) => self.node(side).agent.is_none() && !self.node(side).dark,
+            Fault::PauseAgent(side) => self.node(side).agent_answers(),
+            Fault::ResumeAgent(side) => self.node(side).paused,
+            Fault::StopArbiter | Fault::Hasten => self.third.as_ref().is_some_and(|t| t.machine.is_some()),
+            Fault::StartArbiter => self.third.as_ref().is_some_and(|t| t.machine.is_none()),
+            Fault::Cut(Wire::ToArbiter(_) | Wire::FromArbiter(_)) if self.third.is_none() => false,
+            Fault::Cut(wire) => !self.cut[wire.at()],
+            Fault::Mend(wire) => self.cut[wire.at()],
         }
     }
 }

@@ -51,6 +51,8 @@ pub struct EpochGhost {
     pub owner: Option<Side>,
     /// How it ended.
     pub release: Option<Release>,
+    /// An operator has taken it over by force in this epoch (O5, I22).
+    pub seized: bool,
 }
 
 /// A release (F3).

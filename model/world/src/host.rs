@@ -217,7 +217,7 @@ impl World {
             }
             properties::i7::applied(&mut self.ghost, held.token, op.id.token);
         }
-        if !info.luns.iter().all(|l| self.luns[l.at()].writable(side)) {
+        if !self.enforcers_allow(side, info.group) || !info.luns.iter().all(|l| self.luns[l.at()].writable(side)) {
             return Err(Failure::Failed);
         }
         match self.vms[vm.at()].at[side.at()].on {

@@ -16,6 +16,10 @@ pub enum Kind {
     Save,
     /// A message, to the other site's manager.
     Message,
+    /// A message between agents and arbiter.
+    Letter,
+    /// An array's news of a mirror.
+    Mirror,
     /// A command, at an array or a host.
     Op,
     /// An observation.
@@ -74,6 +78,16 @@ impl World {
             self.managers_in_flight(side, &mut list);
             self.adapters_in_flight(setup, side, &mut list);
         }
+        for (at, flight) in (0..).zip(&self.post) {
+            let side = match flight.item {
+                crate::third::Letter::Ask(request) => request.from,
+                crate::third::Letter::Reply(to, _) | crate::third::Letter::Note(to, _) => to,
+            };
+            let action = Action::Letter { at, how: Delivery::Once };
+            let ready = self.wire(flight.item.wire());
+            let id = id(Kind::Letter, side, flight);
+            list.push(InFlight { id, kind: Kind::Letter, side, object: None, late: flight.late, ready, action });
+        }
         self.storage_in_flight(setup, &mut list);
         list
     }
@@ -85,7 +99,7 @@ impl World {
             let action = Action::Saved(side);
             list.push(InFlight { ready: node.is_up(), ..item(Kind::Save, id(Kind::Save, side, saving.id), action) });
         }
-        if !node.is_up() {
+        if !node.is_up() && !node.dark {
             list.push(item(Kind::Restart, id(Kind::Restart, side, node.boot), Action::Restart(side)));
         }
         let ready = self.wire(crate::scope::Wire::Peer(side.peer()));
@@ -132,6 +146,10 @@ impl World {
                     (Kind::Report, setup.inventory().hosts[host].side, Some(Object::Host(host)))
                 }
                 Action::Beat(side, vm) => (Kind::Beat, side, Some(Object::Vm(vm))),
+                Action::Mirror(lun) => {
+                    let source = self.luns[lun.at()].pair.source.unwrap_or(Side::One);
+                    (Kind::Mirror, source, Some(Object::Lun(lun)))
+                }
                 Action::Sync(lun) | Action::Land(lun) => {
                     let source = self.luns[lun.at()].pair.source.unwrap_or(Side::One);
                     let land = matches!(choice.action, Action::Land(_));

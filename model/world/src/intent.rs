@@ -40,12 +40,17 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                 }
                 GivePhase::Held(_) | GivePhase::Queued | GivePhase::BackingOff | GivePhase::Preparing => false,
             },
+            Work::StandDown => {
+                let down = matches!(op.goal, Goal::Fenced | Goal::ReadOnly | Goal::Placeholder);
+                (token.epoch, token.turn) == (epoch, farshore_core::ids::Turn(0)) && down
+            }
             Work::Take(take) => {
                 own && match take.phase {
-                    TakePhase::Reserved | TakePhase::Waiting => false,
+                    TakePhase::Reserved | TakePhase::Acquiring { .. } | TakePhase::Waiting => false,
                     TakePhase::Cutting => op.goal == Goal::Cut,
                     TakePhase::Promoting => promotes,
                     TakePhase::Starting => promotes || matches!(op.goal, Goal::Running { .. }),
+                    TakePhase::Stopping => matches!(op.goal, Goal::Stopped { .. }),
                     TakePhase::PuttingBack => {
                         matches!(op.goal, Goal::ReadWrite | Goal::Mounted | Goal::Running { .. })
                     }

@@ -40,6 +40,7 @@ mod converge;
 mod describe;
 pub mod disk;
 mod drive;
+mod drive_agents;
 mod enabled;
 pub mod ghost;
 pub mod host;
@@ -56,6 +57,7 @@ pub mod scope;
 pub mod scopes;
 mod setup;
 mod start;
+pub mod third;
 pub mod trace;
 mod world;
 

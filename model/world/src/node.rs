@@ -1,6 +1,8 @@
 //! A site's manager: the machine, what is durable of it, the batch that is being saved.
 
+use farshore_core::authority::agent::{AgentRecord, SiteAgent};
 use farshore_core::effect::SaveId;
+use farshore_core::event::Alert;
 use farshore_core::ids::GroupKey;
 use farshore_core::record::{GroupRecord, Record};
 use farshore_core::{Records, RecoveryManager};
@@ -18,6 +20,18 @@ pub struct Node {
     pub boot: u32,
     /// The batch that is being saved.
     pub saving: Option<Saving>,
+    /// The site's agent; `None`: it is down.
+    pub agent: Option<SiteAgent>,
+    /// It is there and does nothing, such as a process that is stopped.
+    pub paused: bool,
+    /// What is durable of it, by group.
+    pub agent_records: Vec<AgentRecord>,
+    /// Its starts so far.
+    pub agent_boot: u32,
+    /// Alerts that it raised.
+    pub agent_alerts: Vec<Alert>,
+    /// The whole site is without power.
+    pub dark: bool,
 }
 
 /// A batch on its way to the disk.
@@ -33,7 +47,19 @@ impl Node {
     /// One that never ran.
     #[must_use]
     pub fn new() -> Self {
-        Self { manager: None, halted: false, records: Records::first_start(), boot: 0, saving: None }
+        Self {
+            manager: None,
+            halted: false,
+            records: Records::first_start(),
+            boot: 0,
+            saving: None,
+            agent: None,
+            paused: false,
+            agent_records: Vec::new(),
+            agent_boot: 0,
+            agent_alerts: Vec::new(),
+            dark: false,
+        }
     }
 
     /// The durable record of a group.
@@ -44,6 +70,20 @@ impl Node {
     }
 
     /// Whether it takes facts.
+    /// Whether the agent hears and answers.
+    #[must_use]
+    pub const fn agent_answers(&self) -> bool {
+        self.agent.is_some() && !self.paused
+    }
+
+    /// Power is gone, and with it whatever is not durable.
+    pub(crate) fn go_dark(&mut self) {
+        (self.manager, self.halted, self.saving) = (None, false, None);
+        (self.agent, self.paused, self.dark) = (None, false, true);
+        self.agent_alerts.clear();
+    }
+
+    /// Whether the manager runs.
     #[must_use]
     pub const fn is_up(&self) -> bool {
         self.manager.is_some() && !self.halted

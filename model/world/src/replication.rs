@@ -238,7 +238,30 @@ impl World {
         let at = &self.vms[vm.at()].at[side.at()];
         let disks = || setup.inventory().vms[vm].luns.iter();
         let up = self.runs(side, vm) && at.guest == Guest::Up && !at.stuck;
-        up && disks().all(|l| self.luns[l.at()].writable(side))
+        // O6: a write that cannot be mirrored waits, until the array may acknowledge it all the same.
+        let stalls = |l: &LunIx| {
+            let pair = &self.luns[l.at()].pair;
+            self.third.is_some() && pair.source == Some(side) && pair.in_sync && !self.arrives(*l)
+        };
+        up && disks().all(|l| self.luns[l.at()].writable(side) && !stalls(l))
+    }
+
+    /// What an array has to tell its site's agent about a synchronous mirror: writes stall, or do not any more (O6).
+    pub(crate) fn mirror_news(&self, setup: &Setup, lun: LunIx) -> Option<(Side, bool)> {
+        let pair = &self.luns[lun.at()].pair;
+        let side = pair.source.filter(|s| self.third.is_some() && self.node(*s).agent_answers())?;
+        let there = self.is_sync(setup, lun) && pair.in_sync && self.luns[lun.at()].writable(side);
+        let broken = !self.arrives(lun);
+        (there && broken != pair.stalled).then_some((side, broken))
+    }
+
+    /// Writes that are not mirrored may be acknowledged from now on (O6).
+    pub(crate) fn degrade(&mut self, side: Side, lun: LunIx) {
+        let arrives = self.arrives(lun);
+        let pair = &mut self.luns[lun.at()].pair;
+        if pair.source == Some(side) && !arrives {
+            pair.in_sync = false;
+        }
     }
 
     /// A guest writes to all its disks, and is told that it is durable as the replication mode demands.

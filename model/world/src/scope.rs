@@ -32,6 +32,29 @@ pub enum Fault {
     /// The guest of a VM that starts at a site never becomes ready.
     HangGuest(Side, VmIx),
     /// A wire is cut. What is in flight on it stays there.
+    /// A whole site goes dark: power, hosts, arrays, manager, agent.
+    LoseSite(Side),
+    /// Its power is back.
+    ReturnSite(Side),
+    /// Every way in and out of a site breaks.
+    Isolate(Side),
+    /// They are whole again.
+    Rejoin(Side),
+    /// A site's agent dies.
+    StopAgent(Side),
+    /// It starts again, from its records.
+    StartAgent(Side),
+    /// A site's agent is there and does nothing.
+    PauseAgent(Side),
+    /// It goes on as if no time had passed.
+    ResumeAgent(Side),
+    /// The arbiter dies.
+    StopArbiter,
+    /// It starts again, from its records.
+    StartArbiter,
+    /// The arbiter's clock has run ahead of the sites' as far as drift allows over one lease (O2).
+    Hasten,
+    /// A link breaks.
     Cut(Wire),
     /// It is whole again.
     Mend(Wire),
@@ -48,11 +71,15 @@ pub enum Wire {
     Orders(Side),
     /// Back.
     Answers(Side),
+    /// From a site's agent to the arbiter.
+    ToArbiter(Side),
+    /// From the arbiter to a site's agent.
+    FromArbiter(Side),
 }
 
 impl Wire {
     /// Every wire.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Peer(Side::One),
         Self::Peer(Side::Two),
         Self::Frames(Side::One),
@@ -61,9 +88,26 @@ impl Wire {
         Self::Orders(Side::Two),
         Self::Answers(Side::One),
         Self::Answers(Side::Two),
+        Self::ToArbiter(Side::One),
+        Self::ToArbiter(Side::Two),
+        Self::FromArbiter(Side::One),
+        Self::FromArbiter(Side::Two),
     ];
 
     /// Position in [`Wire::ALL`].
+    #[must_use]
+    pub const fn around(side: Side) -> [Self; 6] {
+        [
+            Self::Peer(Side::One),
+            Self::Peer(Side::Two),
+            Self::Frames(Side::One),
+            Self::Frames(Side::Two),
+            Self::ToArbiter(side),
+            Self::FromArbiter(side),
+        ]
+    }
+
+    /// Its place in a table.
     #[must_use]
     pub const fn at(self) -> usize {
         match self {
@@ -71,6 +115,8 @@ impl Wire {
             Self::Frames(side) => 2 + side.at(),
             Self::Orders(side) => 4 + side.at(),
             Self::Answers(side) => 6 + side.at(),
+            Self::ToArbiter(side) => 8 + side.at(),
+            Self::FromArbiter(side) => 10 + side.at(),
         }
     }
 }

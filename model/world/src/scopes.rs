@@ -10,6 +10,8 @@ use farshore_core::spec::{
 use crate::reports::GONE;
 use crate::scope::{Budget, Budgets, Fault, Order, Scope};
 
+pub mod takeover;
+
 /// A scope's name, and what makes it.
 pub type Named = (&'static str, fn() -> Scope);
 
@@ -31,7 +33,7 @@ pub const ALL: &[Named] = &[
 /// The scope of this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Scope> {
-    ALL.iter().find(|(n, _)| *n == name).map(|(_, scope)| scope())
+    ALL.iter().chain(takeover::ALL).find(|(n, _)| *n == name).map(|(_, scope)| scope())
 }
 
 /// Hosts push, timers are short and few of them coincide.

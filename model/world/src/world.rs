@@ -19,6 +19,7 @@ use crate::replication::SetState;
 use crate::reports::Paths;
 use crate::scope::{Budgets, Wire};
 use crate::setup::{Clock, Setup};
+use crate::third::{Letter, ThirdParty};
 
 /// Two sites and all between them. A value: clone it, compare it, hash it.
 ///
@@ -35,6 +36,14 @@ pub struct World {
     pub mail: [Vec<Flight<Message>>; 2],
     /// What the adapters of each site have to do and to say.
     pub desks: [Desk; 2],
+    /// What agents and arbiter have sent, and is not delivered.
+    pub post: Vec<Flight<Letter>>,
+    /// The arbiter, where the deployment has one.
+    pub third: Option<Arc<ThirdParty>>,
+    /// Until when the enforcers of each site let each group run; `None`: not.
+    pub enforced: [Box<[Option<Instant>]>; 2],
+    /// Groups that the enforcers of each site have stopped, and its agent has not heard of.
+    pub struck: [Box<[bool]>; 2],
     /// Whether each array's management answers.
     pub arrays: Box<[bool]>,
     /// LUNs.
@@ -89,11 +98,15 @@ impl World {
     pub fn cold(setup: &Setup) -> Self {
         let inventory = setup.inventory();
         let mut world = Self {
-            now: Instant(0),
+            now: Self::horizon(setup),
             nodes: [Arc::new(Node::new()), Arc::new(Node::new())],
             cut: [false; Wire::ALL.len()],
             mail: [Vec::new(), Vec::new()],
             desks: [Desk::default(), Desk::default()],
+            post: Vec::new(),
+            third: Self::third(setup).map(Arc::new),
+            struck: [vec![false; inventory.groups.len()].into(), vec![false; inventory.groups.len()].into()],
+            enforced: [vec![None; inventory.groups.len()].into(), vec![None; inventory.groups.len()].into()],
             arrays: vec![true; inventory.arrays.len()].into(),
             luns: inventory.luns.indices().map(|l| lun(setup, l)).collect(),
             sets: vec![SetState::default(); setup.sets.len()].into(),
@@ -110,6 +123,10 @@ impl World {
         }
         for (g, group) in inventory.groups.iter() {
             world.ghost.epoch_mut(g, farshore_core::ids::Epoch::FIRST).owner = Some(group.home);
+            if let Some(arbiter) = &setup.site(group.home).policy.arbiter {
+                // A person has started it.
+                world.enforced[group.home.at()][g.at()] = Some(world.now + arbiter.leases.length());
+            }
         }
         world
     }
@@ -126,8 +143,14 @@ impl World {
 
     /// Whether a wire is whole.
     #[must_use]
-    pub const fn wire(&self, wire: Wire) -> bool {
-        !self.cut[wire.at()]
+    pub fn wire(&self, wire: Wire) -> bool {
+        let dark = match wire {
+            Wire::Peer(_) | Wire::Frames(_) => self.nodes_dark(0) || self.nodes_dark(1),
+            Wire::Orders(side) | Wire::Answers(side) | Wire::ToArbiter(side) | Wire::FromArbiter(side) => {
+                self.nodes_dark(side.at())
+            }
+        };
+        !self.cut[wire.at()] && !dark
     }
 
     /// What is durable of a group at a site.
@@ -146,23 +169,60 @@ impl World {
 
     /// The nearest deadline of a manager that is up.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<Instant> {
+    pub fn next_deadline(&self, setup: &Setup) -> Option<Instant> {
         let up = Side::BOTH.into_iter().map(|s| self.node(s)).filter(|n| n.is_up());
-        up.filter_map(|n| n.manager.as_ref()?.next_deadline()).map(|(at, _)| at).min()
+        let manager = up.filter_map(|n| n.manager.as_ref()?.next_deadline()).map(|(at, _)| at).min();
+        let agents = Side::BOTH.into_iter().filter(|&s| self.node(s).agent_answers());
+        let agent = agents.filter_map(|s| self.node(s).agent.as_ref()?.next_deadline(setup.site(s))).min();
+        [manager, agent, self.next_enforced()].into_iter().flatten().min()
+    }
+
+    fn nodes_dark(&self, at: usize) -> bool {
+        self.nodes[at].dark
     }
 
     /// Model mode: the clock begins at zero again.
     pub(crate) fn rebase(&mut self, setup: &Setup) {
-        if setup.clock == Clock::Real || self.now == Instant(0) {
+        let horizon = Self::horizon(setup);
+        if setup.clock == Clock::Real || self.now <= horizon {
             return;
         }
-        let by = Millis(self.now.0);
+        let by = self.now - horizon;
         for node in &mut self.nodes {
             if let Some(manager) = &mut Arc::make_mut(node).manager {
                 manager.shift(by);
             }
         }
-        self.now = Instant(0);
+        if let Some(third) = &mut self.third {
+            self.nodes.iter_mut().filter_map(|n| Arc::make_mut(n).agent.as_mut()).for_each(|agent| agent.shift(by));
+            if let Some(machine) = &mut Arc::make_mut(third).machine {
+                machine.shift(by, self.now);
+            }
+            self.post.iter_mut().for_each(|f| f.item.shift(by));
+            self.post.sort();
+            self.post.dedup();
+            for until in self.enforced.iter_mut().flatten().flatten() {
+                *until = Instant(until.0.saturating_sub(by.0));
+            }
+            self.rebase_records(by);
+        }
+        self.now = horizon;
+    }
+}
+
+impl World {
+    /// Times that are durable are in their writer's clock, and move with it.
+    fn rebase_records(&mut self, by: Millis) {
+        for node in &mut self.nodes {
+            for record in &mut Arc::make_mut(node).agent_records {
+                if let Some((stamp, _)) = &mut record.promised {
+                    stamp.shift(by, 1);
+                }
+            }
+        }
+        if let Some(third) = &mut self.third {
+            Arc::make_mut(third).records.groups.iter_mut().for_each(|r| r.stamp.shift(by, 1));
+        }
     }
 }
 

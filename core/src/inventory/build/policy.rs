@@ -4,11 +4,12 @@ use alloc::collections::BTreeSet;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use crate::authority::lease::Leases;
 use crate::ids::{GroupIx, GroupKey, Index, PlanIx, PlanKey, Side};
 use crate::inventory::check::{self, Values};
 use crate::inventory::error::{ConfigError, Kind, Object};
-use crate::inventory::{Inventory, build::names};
-use crate::policy::{Grouping, Limits, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits};
+use crate::inventory::{Inventory, Replication, build::names};
+use crate::policy::{Arbiter, Grouping, Limits, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits};
 use crate::spec::{self, Deployment};
 
 pub(super) fn policy(deployment: &Deployment, inventory: &Inventory) -> Result<Policy, ConfigError> {
@@ -40,7 +41,24 @@ pub(super) fn policy(deployment: &Deployment, inventory: &Inventory) -> Result<P
             doubt_limit: spec.waits.doubt_limit,
             prepare_ttl: spec.waits.prepare_ttl.into(),
         },
+        arbiter: spec.arbiter.as_ref().map(|spec| arbiter(spec, inventory)).transpose()?,
     })
+}
+
+/// O2, O11; and O5: an RPO shorter than a lease never permits a takeover.
+fn arbiter(spec: &spec::Arbiter, inventory: &Inventory) -> Result<Arbiter, ConfigError> {
+    let spec::Arbiter { lease, drift_ppm, margin, site_grace, automatic } = *spec;
+    Values::section("policy.arbiter").not_zero([("site-grace", site_grace)])?;
+    let leases = Leases::new(lease.into(), drift_ppm, margin.into()).map_err(ConfigError::Lease)?;
+    let short = |replication| match replication {
+        Some(Replication::Asynchronous { rpo }) if rpo < leases.length() => Some(rpo),
+        Some(Replication::Asynchronous { .. } | Replication::Synchronous) | None => None,
+    };
+    let mut luns = inventory.luns.iter().filter(|(_, lun)| automatic && lun.group.is_some());
+    match luns.find_map(|(_, lun)| Some((lun, short(lun.replication)?))) {
+        Some((lun, rpo)) => Err(ConfigError::RpoShort { lun: lun.name.clone(), rpo: spec::Span(rpo), lease }),
+        None => Ok(Arbiter { leases, site_grace: site_grace.into(), automatic }),
+    }
 }
 
 /// M5 and M6.

@@ -9,11 +9,13 @@ pub(super) const PROPERTY: Property = Property { name: "I11", rule: "one workflo
 fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
     for g in setup.inventory().groups.indices() {
         let leads = |side: Side| {
-            world.record(setup, side, g).is_some_and(|r| match &r.work {
+            // Without authority a record leads nothing: its agent has not heard yet that the group has moved (O1).
+            let may = |r: &GroupRecord| !r.authority.is_active() || world.enforcers_allow(side, Some(g));
+            world.record(setup, side, g).filter(|r| may(r)).is_some_and(|r| match &r.work {
                 Work::Give(give) => before_release(give.phase),
-                Work::Take(take) => take.phase != TakePhase::Reserved,
+                Work::Take(take) => !matches!(take.phase, TakePhase::Reserved | TakePhase::Acquiring { .. }),
                 Work::Protect(_) => true,
-                Work::Idle | Work::Shield { .. } => false,
+                Work::Idle | Work::Shield { .. } | Work::StandDown => false,
             })
         };
         if Side::BOTH.into_iter().all(leads) {

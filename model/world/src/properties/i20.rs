@@ -14,7 +14,9 @@ pub(super) const PROPERTY: Property = Property {
 fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
     let active = |side: Side, g: GroupIx| {
         let home = setup.inventory().groups[g].home == side;
-        world.record(setup, side, g).map_or(home, |r| r.authority.is_active())
+        // A record without authority makes nobody active: its agent has not heard yet that the group has moved (O1).
+        let may = world.third.is_none() || world.enforcers_allow(side, Some(g));
+        may && world.record(setup, side, g).map_or(home, |r| r.authority.is_active())
     };
     let both = |g: GroupIx| Side::BOTH.into_iter().all(|s| active(s, g));
     if setup.inventory().groups.indices().any(both) { Err("a group is active at both sites") } else { Ok(()) }

@@ -27,6 +27,7 @@ mod i8;
 mod i9;
 mod p1;
 
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::event::{Alert, Event};
 use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, LunIx, LunKey, Side, VmIx};
 use farshore_core::input::Fact;
@@ -172,6 +173,9 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     let epoch = new.authority.epoch();
+    if matches!(&new.work, Work::Take(t) if t.phase == (TakePhase::Acquiring { forced: true })) {
+        world.ghost.epoch_mut(group, epoch).seized = true;
+    }
     let then =
         |standing: Standing| old.is_some_and(|o| o.authority.epoch() == epoch && o.authority.standing() == standing);
     match new.authority.standing() {
@@ -209,7 +213,7 @@ fn on_release(world: &mut World, setup: &Setup, side: Side, group: GroupIx, reco
 pub(crate) fn on_writable(world: &mut World, setup: &Setup, side: Side, lun: LunIx, op: &Op, out: &mut Outcome) {
     let info = &setup.inventory().luns[lun];
     let Some(group) = info.group else { return };
-    i4::writable(world, side, lun, group, op);
+    i4::writable(world, setup, side, lun, group, op);
     d4::writable(world, side, lun);
     let Some(copy) = world.luns[lun.at()].at(side) else { return };
     let (age, content) = (copy.age, copy.content.clone());
@@ -218,7 +222,8 @@ pub(crate) fn on_writable(world: &mut World, setup: &Setup, side: Side, lun: Lun
         vms.iter().zip(&content.writes).map(|(v, held)| missing(held, &world.ghost.acked[v.at()])).collect();
     let all = lost.iter().sum();
     let before = Epoch(op.id.token.epoch.0.saturating_sub(1));
-    let overridden = world.ghost.epoch(group, before).release.is_some_and(|r| r.forced);
+    let last = world.ghost.epoch(group, before);
+    let overridden = last.release.is_some_and(|r| r.forced) || (last.release.is_none() && last.seized);
     match info.replication {
         Some(Replication::Asynchronous { rpo }) => i6::loses(world, content.torn, all, age, rpo, overridden),
         Some(Replication::Synchronous) | None => i5::loses(world, content.torn, all, overridden),

@@ -180,6 +180,10 @@ pub enum AlertKind {
     Returned,
     /// [`Alert::Stranger`].
     Stranger,
+    /// [`Alert::Unrenewed`].
+    Unrenewed,
+    /// [`Alert::TakeoverDenied`].
+    TakeoverDenied,
 }
 
 impl AlertKind {
@@ -199,6 +203,8 @@ impl AlertKind {
             Alert::Contradicted { .. } => Self::Contradicted,
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
+            Alert::Unrenewed { .. } => Self::Unrenewed,
+            Alert::TakeoverDenied { .. } => Self::TakeoverDenied,
         }
     }
 
@@ -218,6 +224,8 @@ impl AlertKind {
             Self::Contradicted => "contradicted",
             Self::Returned => "returned",
             Self::Stranger => "stranger",
+            Self::Unrenewed => "unrenewed",
+            Self::TakeoverDenied => "takeover-denied",
         }
     }
 }

@@ -188,7 +188,7 @@ impl Runner<'_> {
             let now = self.world.now;
             let event = self.agenda.keys().next().map(|&(at, _)| self.begin + at);
             let due = self.flights.next(self.setup, &self.world);
-            let deadline = self.world.next_deadline();
+            let deadline = self.world.next_deadline(self.setup);
             let next = [event, due.map(|d| d.at), deadline].into_iter().flatten().min().unwrap_or(until).max(now);
             if next > until {
                 self.act(Action::AdvanceTo(until));

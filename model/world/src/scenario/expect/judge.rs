@@ -23,9 +23,11 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         Target::Vm(key) => vm(key),
     };
     match *alert {
-        Alert::NeedsOperator { group: g, .. } | Alert::Held { group: g, .. } | Alert::PeerSilent { group: g } => {
-            group(g)
-        }
+        Alert::NeedsOperator { group: g, .. }
+        | Alert::Held { group: g, .. }
+        | Alert::PeerSilent { group: g }
+        | Alert::Unrenewed { group: g }
+        | Alert::TakeoverDenied { group: g, .. } => group(g),
         Alert::Loss { lun: l, .. }
         | Alert::RecoveryLunLost { lun: l }
         | Alert::Contradicted { lun: l }
