@@ -208,7 +208,7 @@ impl Pair {
 
     fn route(&mut self, at: usize, from: usize) {
         let node = &mut self.nodes[at];
-        for effect in node.log[from..].to_vec() {
+        for effect in node.log.iter().skip(from).cloned() {
             match effect {
                 Effect::Save { id, batch } => {
                     assert!(node.saving.replace((id, batch)).is_none(), "J1: one batch at a time");
