@@ -40,7 +40,9 @@ impl GroupState {
         let behind = epoch > mine.epoch() && !released_and_taken;
         let both = epoch == mine.epoch() && standing == mine.standing();
         if behind || both {
-            self.answered_by_peer(cx);
+            // Asked on when the answer is due again: the peer's record may change, not at once.
+            self.run.waits.remove(&Wait::Silent);
+            self.clear(cx, |a| matches!(a, Alert::PeerSilent { .. }));
             self.latch(cx, Latch::JournalBehind);
             return;
         }
