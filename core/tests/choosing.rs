@@ -127,7 +127,7 @@ fn m4_a_plan_moves_only_its_marked_groups() {
     }
     pair.pass(600_000);
     assert_eq!(["a", "b", "c", "d"].map(|g| pair.nodes[BIRCH].active(g)), [false, true, false, true]);
-    let moved = pair.nodes.iter().flat_map(|n| n.ops()).map(|op| op.id.group);
+    let moved = pair.nodes.iter().flat_map(support::Node::ops).map(|op| op.id.group);
     assert_eq!(set(moved), set([GroupKey::of("b"), GroupKey::of("d")]));
 }
 

@@ -252,7 +252,7 @@ impl Pair {
     }
 
     /// On to the next deadline of either, if it is not after this.
-    fn wake(&mut self, until: u64) -> bool {
+    pub(crate) fn wake(&mut self, until: u64) -> bool {
         let deadline = |node: &Node| node.machine.next_deadline().map(|(at, _)| at.0);
         let Some(at) = self.nodes.iter().filter_map(deadline).min().filter(|&at| at <= until) else { return false };
         self.now = self.now.max(at);
