@@ -5,7 +5,7 @@ mod support;
 
 use farshore_core::error::Rejected;
 use farshore_core::event::{Alert, Event};
-use farshore_core::ids::{Digest, GroupKey, HostKey, LunKey, Turn};
+use farshore_core::ids::{Digest, Epoch, GroupKey, HostKey, LunKey, Turn};
 use farshore_core::message::{Body, Left, Message, Progress, Refusal, Stage, Standing};
 use farshore_core::operation::{Goal, HostSeen, Op, Point, ReplicationSeen, Seen, Target, Token};
 use farshore_core::record::{GivePhase, Latch, TakePhase, Work};
@@ -188,13 +188,16 @@ fn f2_one_object_without_evidence_holds_the_group() {
             let alder = &pair.nodes[ALDER];
             assert_eq!(giving(&pair), Some(GivePhase::Quiescing), "{target:?} {fault:?}");
             assert!(alder.active("shop") && !pair.nodes[BIRCH].active("shop"));
-            if fault != Fault::Deaf {
-                let why = Latch::Stuck;
-                assert!(alder.alerts().contains(&Alert::NeedsOperator { group: key(), why }), "{target:?} {fault:?}");
-            }
+            let told = match fault {
+                Fault::Deaf => Alert::InDoubt { group: key(), target },
+                _ => Alert::NeedsOperator { group: key(), why: Latch::Stuck },
+            };
+            assert!(alder.alerts().contains(&told), "{target:?} {fault:?}: L1");
             pair.nodes[ALDER].objects.faults.clear();
             let _ = pair.command(ALDER, Command::Retry(key()));
             pair.until(|p| p.recovered(&["shop-db", "shop-web", "log-db", "a-log-web"]));
+            pair.settle();
+            assert_eq!(pair.nodes[ALDER].alerts(), [], "{target:?} {fault:?}");
         }
     }
 }
@@ -362,4 +365,22 @@ fn f4_the_handover_is_repeated_and_idempotent() {
     assert_eq!(pair.nodes[BIRCH].record("shop"), &record);
     let taken = Body::Taken { progress: Progress::Recovered };
     assert_eq!(pair.nodes[BIRCH].sent(), [Message { group: key(), epoch, body: taken }], "answered again");
+}
+
+/// F4, I7: a `Handover` of any epoch but the present one, or to a site that owns the group, takes nothing.
+#[test]
+fn f4_a_handover_of_another_epoch_takes_nothing() {
+    let mut pair = Pair::protected(&shop());
+    pair.lose_until("shop", |p| p.mail[BIRCH].iter().any(|m| matches!(m.body, Body::Handover { .. })));
+    pair.link = false;
+    let message = pair.intercept(BIRCH, |b| matches!(b, Body::Handover { .. }));
+    for epoch in [Epoch(message.epoch.0 - 1), message.epoch.next()] {
+        for at in [ALDER, BIRCH] {
+            let before = pair.nodes[at].record("shop").clone();
+            pair.fact(at, Fact::Message(Message { epoch, ..message.clone() }));
+            assert_eq!(pair.nodes[at].record("shop"), &before, "{at} {epoch:?}");
+        }
+    }
+    pair.fact(BIRCH, Fact::Message(message));
+    assert!(pair.nodes[BIRCH].active("shop"));
 }

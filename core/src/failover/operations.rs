@@ -33,6 +33,8 @@ pub(crate) struct OpRun {
     pub(crate) op: Op,
     state: State,
     fails: u8,
+    /// How often it was seen not to have taken effect, and asked for again; counted up to `doubt_limit` (J3).
+    again: u8,
     /// The doubt was brought to an operator (J3).
     escalated: bool,
     /// Nobody wants it any more; it is only waited for, because it may still take effect (J3).
@@ -155,7 +157,7 @@ impl GroupState {
         }
         let op = Op { id, attempt: cx.boot.wrapping_mul(256), goal };
         let state = if self.run.observe_first { self.observe(cx, target, 0) } else { Self::issue(cx, op) };
-        self.run.ops.insert(target, OpRun { op, state, fails: 0, escalated: false, stale: false });
+        self.run.ops.insert(target, OpRun { op, state, fails: 0, again: 0, escalated: false, stale: false });
         Ensured::Pending
     }
 
@@ -299,11 +301,18 @@ impl GroupState {
                 self.learn(&run.op, seen);
                 self.set(cx, target, State::Reached);
             }
+            // Asked for again, for as long as it takes: draining may be slow. After too often, people are told (L1).
             Some(_) => {
+                let limit = cx.site.policy.waits.doubt_limit;
+                let again = run.again.saturating_add(1).min(limit);
                 if let Some(r) = self.run.ops.get_mut(&target) {
+                    r.again = again;
                     r.escalated = false;
                 }
                 self.issue_again(cx, target);
+                if again >= limit {
+                    self.raise(cx, Alert::InDoubt { group: self.record.group, target });
+                }
             }
             // Like silence: asked again when the answer would have been due.
             None => {}
