@@ -2,6 +2,7 @@
 
 mod support;
 
+use farshore_core::error::Rejected;
 use farshore_core::event::Alert;
 use farshore_core::ids::{GroupKey, LunKey, VmKey};
 use farshore_core::inventory::Readiness;
@@ -231,6 +232,13 @@ fn f6_a_failed_step_asks() {
         assert!(!pair.nodes[BIRCH].runs("web") && !pair.nodes[BIRCH].runs("later"));
         pair.nodes[BIRCH].objects.faults.clear();
         let db = VmKey::of("db");
+        pair.link = false;
+        pair.restart(BIRCH);
+        let early = [Command::SkipVm(db), Command::RetryVm(db)].map(|c| pair.command(BIRCH, c));
+        let unverified = Err(Rejected::Unverified { name: "shop".into() });
+        assert_eq!(early, [unverified.clone(), unverified], "J5");
+        pair.link = true;
+        pair.settle();
         pair.command(BIRCH, if skip { Command::SkipVm(db) } else { Command::RetryVm(db) }).unwrap();
         pair.until(|p| p.recovered(&["web", "later"]));
         assert_eq!(pair.nodes[BIRCH].runs("db"), !skip);

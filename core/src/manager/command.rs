@@ -162,6 +162,9 @@ impl RecoveryManager {
     ) -> Result<(), Rejected> {
         let group = site.inventory.vms.by_key(vm).and_then(|(_, v)| v.group);
         let g = group.ok_or(Rejected::UnknownVm(vm))?;
+        if !self.groups[g.0 as usize].run.verified {
+            return Err(Rejected::Unverified { name: name(site, g) });
+        }
         if self.with(site, now, effects, g, |state, cx| state.answer_step(cx, vm, skip)) {
             Ok(())
         } else {
