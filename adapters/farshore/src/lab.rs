@@ -12,7 +12,7 @@ use farshore_core::event::Event;
 use farshore_core::inventory::Site;
 use farshore_core::record::GivePhase;
 use farshore_core::time::Millis;
-use farshore_lab::{Guest, LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
+use farshore_lab::{Failed, Guest, LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
 use serde_json::{Value, json};
 
 use crate::style::{Look, Style, Table};
@@ -63,7 +63,10 @@ enum Inside {
     Linux,
 }
 
-/// Set by Ctrl-C; the lab looks at it often, and takes everything down.
+/// Exit code of a run that was interrupted, as shells have it: 128 and SIGINT.
+const INTERRUPTED_CODE: u8 = 130;
+
+/// Set by Ctrl-C, SIGTERM or SIGHUP; the lab looks at it often, and takes everything down.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the lab.
@@ -95,6 +98,10 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
         let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(&notice);
         let report = run(&options, &progress, &|| INTERRUPTED.load(Ordering::Relaxed));
         screen.lock().unwrap_or_else(PoisonError::into_inner).erase();
+        if matches!(report, Err(Failed::Interrupted)) {
+            eprintln!("farshore: {}", Failed::Interrupted);
+            return Ok(ExitCode::from(INTERRUPTED_CODE));
+        }
         let report = report?;
         if !args.json {
             print!("{}", verdict(&report, style));

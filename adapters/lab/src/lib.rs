@@ -16,4 +16,4 @@ mod site;
 pub use deployment::{LOST, VMS, deployment};
 pub use farshore_qemu::array::Mode;
 pub use report::{Phase, Report};
-pub use run::{Failed, Guest, Notice, Options, Progress, run};
+pub use run::{Failed, Guest, Interrupted, Notice, Options, Progress, run};

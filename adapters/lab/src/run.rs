@@ -1,6 +1,7 @@
 //! One run: build, protect, lose a LUN, wait for the VMs, judge.
 
 use std::path::PathBuf;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
@@ -14,7 +15,7 @@ use farshore_journal::JournalError;
 use farshore_qemu::array::{Array, Config, Mode};
 use farshore_qemu::linux::Kernel;
 use farshore_qemu::verdict::{self, Said};
-use farshore_qemu::{LabError, clock};
+use farshore_qemu::{Cellar, LabError, clock, leftovers};
 use thiserror::Error;
 
 use crate::deployment::{LOST, VMS, deployment};
@@ -106,62 +107,101 @@ pub enum Failed {
         dir: PathBuf,
     },
     /// Somebody pressed Ctrl-C.
-    #[error("interrupted")]
+    #[error("interrupted; everything was taken down")]
     Interrupted,
 }
+
+/// Whether the run is to be given up.
+pub type Interrupted<'a> = &'a (dyn Fn() -> bool + Sync);
+
+/// How directories of runs are called, as far as they have the same name.
+const PREFIX: &str = "farshore-lab-";
+/// How often it is looked whether somebody pressed Ctrl-C.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// The parts of a run, in the order in which they are taken down.
 struct Lab<'a> {
     sites: Vec<Site>,
     dir: PathBuf,
+    cellar: Arc<Cellar>,
     progress: Progress<'a>,
-    interrupted: &'a dyn Fn() -> bool,
+    interrupted: Interrupted<'a>,
 }
 
-/// One run. `interrupted` is asked often; once it says yes everything is taken down.
+/// Ends a cellar on every way out, a panic too.
+struct Ending(Arc<Cellar>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+/// One run. `interrupted` is asked often; once it says yes everything is taken down, whatever is under way.
 ///
 /// # Errors
 /// A part that did not do what it should. What was lost or run twice is no error but in the report.
-pub fn run(options: &Options, progress: Progress<'_>, interrupted: &dyn Fn() -> bool) -> Result<Report, Failed> {
-    let temporary = tempfile::Builder::new().prefix("farshore-lab-").tempdir().map_err(Failed::Dir)?;
-    let dir = match &options.dir {
+pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'_>) -> Result<Report, Failed> {
+    for left in leftovers::sweep(&std::env::temp_dir(), PREFIX) {
+        eprintln!("farshore: {} was left by a lab that was killed, and is removed", left.display());
+    }
+    let cellar = Cellar::new();
+    let ending = Ending(cellar.clone());
+    let temporary = || tempfile::Builder::new().prefix(PREFIX).tempdir().map(tempfile::TempDir::keep);
+    let (dir, ticket) = match &options.dir {
         Some(dir) => {
             std::fs::create_dir_all(dir).map_err(Failed::Dir)?;
-            dir.clone()
+            (dir.clone(), None)
         }
-        None => temporary.path().to_path_buf(),
+        None => cellar.directory(temporary).map(|(dir, ticket)| (dir, Some(ticket)))?,
     };
-    let result = go(options, dir, progress, interrupted);
-    let keep = !matches!(&result, Ok(report) if report.wrong().is_empty());
-    if keep && options.dir.is_none() && !interrupted() {
-        let kept = temporary.keep();
-        eprintln!("farshore: the files of this run are kept in {}", kept.display());
+    let in_use = leftovers::mark(&dir)?;
+    let mut lab = Lab { sites: Vec::new(), dir, cellar: cellar.clone(), progress, interrupted };
+    let result = std::thread::scope(|scope| {
+        let (done, ended) = channel::<()>();
+        scope.spawn(|| {
+            let ended = ended;
+            while ended.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+                if interrupted() {
+                    return cellar.end();
+                }
+            }
+        });
+        let result = lab.go(options);
+        drop(done);
+        result
+    });
+    // What fails while everything is taken down fails for that reason.
+    let result = if interrupted() { Err(Failed::Interrupted) } else { result };
+    let fine = matches!(&result, Ok(report) if report.wrong().is_empty());
+    if let Some(ticket) = ticket
+        && !fine
+        && !interrupted()
+    {
+        cellar.forget(ticket);
+        leftovers::keep(&lab.dir);
+        eprintln!("farshore: the files of this run are kept in {}", lab.dir.display());
     }
+    drop((ending, in_use));
     result
 }
 
-fn go(
-    options: &Options,
-    dir: PathBuf,
-    progress: Progress<'_>,
-    interrupted: &dyn Fn() -> bool,
-) -> Result<Report, Failed> {
-    let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
-    let mut lab = Lab { sites: Vec::new(), dir, progress, interrupted };
-    lab.build(options)?;
-    lab.start_guests()?;
-    lab.protect(&marks)?;
-    progress(Notice::Step("the VMs run, protected"));
-    lab.pause(options.calm)?;
-    let lost_at = clock::now();
-    lab.sites[0].array.lose(LOST)?;
-    progress(Notice::Lost);
-    lab.await_recovery(&marks, lost_at)?;
-    let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    lab.judge(options.mode, lost_at, &marks)
-}
-
 impl Lab<'_> {
+    fn go(&mut self, options: &Options) -> Result<Report, Failed> {
+        let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
+        self.build(options)?;
+        self.start_guests()?;
+        self.protect(&marks)?;
+        (self.progress)(Notice::Step("the VMs run, protected"));
+        self.pause(options.calm)?;
+        let lost_at = clock::now();
+        self.sites[0].array.lose(LOST)?;
+        (self.progress)(Notice::Lost);
+        self.await_recovery(&marks, lost_at)?;
+        let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.judge(options.mode, lost_at, &marks)
+    }
+
     fn build(&mut self, options: &Options) -> Result<(), Failed> {
         (self.progress)(Notice::Step("two arrays and their hosts are built"));
         let inventories = Inventory::pair(&deployment(options.mode))?;
@@ -172,18 +212,9 @@ impl Lab<'_> {
             std::fs::create_dir_all(&dir).map_err(Failed::Dir)?;
             let first = at == 0;
             let luns = (1..).zip(VMS).map(|(unit, (vm, _))| (vm.to_string(), unit, first.then(|| vm.to_string())));
-            // Control ports are the machine's: two labs at once keep out of each other's way by their process ids.
-            let control =
-                u16::try_from(std::process::id() % 15_000).unwrap_or(0) * 2 + u16::try_from(at).unwrap_or(0) + 100;
-            arrays.push(Array::start(Config {
-                site,
-                dir,
-                luns: luns.collect(),
-                mode: options.mode,
-                rate: options.rate,
-                writable: first,
-                control,
-            })?);
+            let config =
+                Config { site, dir, luns: luns.collect(), mode: options.mode, rate: options.rate, writable: first };
+            arrays.push(Array::start(&self.cellar, config)?);
             self.check_interrupt()?;
         }
         Array::pair(&arrays[0], &arrays[1]);
@@ -192,7 +223,7 @@ impl Lab<'_> {
             Guest::Linux => Some(Kernel::make(&self.dir)?),
         };
         for (inventory, array) in inventories.into_iter().zip(arrays) {
-            self.sites.push(Site::start(inventory, array, (&options.accelerator, kernel.clone()))?);
+            self.sites.push(Site::start(&self.cellar, inventory, array, (&options.accelerator, kernel.clone()))?);
         }
         Ok(())
     }

@@ -13,10 +13,10 @@ use farshore_core::{Fact, Instant};
 use farshore_journal::{Store, Writer};
 use farshore_link::{Listener, Peer};
 use farshore_qemu::array::Array;
-use farshore_qemu::clock;
 use farshore_qemu::host::{Hosts, VmConfig};
 use farshore_qemu::linux::Kernel;
 use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
+use farshore_qemu::{Cellar, clock};
 
 use crate::manager::{Input, Manager};
 use crate::run::Failed;
@@ -38,7 +38,12 @@ pub(crate) struct Site {
 
 impl Site {
     /// Hosts on an array, and an ear for the peer.
-    pub(crate) fn start(inventory: Inventory, array: Arc<Array>, boot: (&str, Option<Kernel>)) -> Result<Self, Failed> {
+    pub(crate) fn start(
+        cellar: &Arc<Cellar>,
+        inventory: Inventory,
+        array: Arc<Array>,
+        boot: (&str, Option<Kernel>),
+    ) -> Result<Self, Failed> {
         let (inputs, pending) = channel();
         let (facts, told) = channel::<Fact>();
         let on = inputs.clone();
@@ -53,7 +58,7 @@ impl Site {
         let beats = facts.clone();
         let beat = move |vm: &str| drop(beats.send(Fact::Heartbeat(VmKey::of(vm))));
         let dir = array.dir().to_path_buf();
-        let hosts = Hosts::new(&name, dir.clone(), array.portal(), boot, vms, beat)?;
+        let hosts = Hosts::new((cellar, &name), dir.clone(), array.portal(), boot, vms, beat)?;
         let ear = facts.clone();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::start(any, move |fact| drop(ear.send(fact))).map_err(Failed::Link)?;

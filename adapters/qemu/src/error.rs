@@ -31,6 +31,12 @@ pub enum LabError {
         /// How long it was waited for, milliseconds.
         ms: u64,
     },
+    /// Everything is being taken down.
+    #[error("the lab is being taken down: {what} comes too late")]
+    Closed {
+        /// What was to be done.
+        what: String,
+    },
     /// A monitor refused a command.
     #[error("{monitor} refused {command}: {reason}")]
     Refused {

@@ -16,7 +16,7 @@ use crate::linux::Kernel;
 use crate::process::Process;
 use crate::qmp::Qmp;
 use crate::tokens::Tokens;
-use crate::{LabError, clock};
+use crate::{Cellar, LabError, clock};
 
 /// How long a VM may take to answer `quit` before it is killed.
 const QUIT: Duration = Duration::from_millis(300);
@@ -34,6 +34,7 @@ pub struct VmConfig {
 
 /// The hosts of one site.
 pub struct Hosts {
+    cellar: Arc<Cellar>,
     site: String,
     dir: PathBuf,
     portal: SocketAddr,
@@ -99,7 +100,7 @@ impl Hosts {
     /// # Errors
     /// The token file cannot be read.
     pub fn new(
-        site: &str,
+        (cellar, site): (&Arc<Cellar>, &str),
         dir: PathBuf,
         (portal, target): (SocketAddr, &str),
         (accelerator, kernel): (&str, Option<Kernel>),
@@ -109,6 +110,7 @@ impl Hosts {
         let tokens = Tokens::open(dir.join("hosts.tokens"))?;
         let state = State { running: BTreeMap::new(), registered: BTreeSet::new(), mounted: BTreeSet::new(), tokens };
         Ok(Arc::new(Self {
+            cellar: cellar.clone(),
             site: site.into(),
             dir,
             portal,
@@ -215,7 +217,7 @@ impl Hosts {
             let boot = ["-kernel", &image, "-initrd", &initramfs, "-append", append, "-m", "128"];
             args.extend(boot.map(String::from));
         }
-        let mut process = Process::start(&vm.name, "qemu-system-x86_64", &args, &path("log"))?;
+        let process = Process::start(&self.cellar, &vm.name, "qemu-system-x86_64", &args, &path("log"))?;
         // Their sockets are there before anybody listens on them.
         let (mut line, mut control) = (None, None);
         process.until("its serial line and monitor", START, || {
@@ -339,6 +341,11 @@ impl Hosts {
     #[must_use]
     pub fn vm(&self, vm: &str) -> VmView {
         view(&self.state(), vm)
+    }
+
+    /// Where everything that runs is written down.
+    pub(crate) fn cellar(&self) -> &Cellar {
+        &self.cellar
     }
 
     /// Ends every VM, for the end of the lab.

@@ -7,10 +7,12 @@
 //! token *applied* per object is kept durably, and lower ones are refused (J2).
 
 pub mod array;
+pub mod cellar;
 pub mod clock;
 pub mod error;
 pub mod guest;
 pub mod host;
+pub mod leftovers;
 pub mod linux;
 pub mod ports;
 pub mod probe;
@@ -19,4 +21,5 @@ pub mod qmp;
 pub mod tokens;
 pub mod verdict;
 
+pub use cellar::Cellar;
 pub use error::LabError;

@@ -15,10 +15,10 @@ use farshore_core::inventory::Site;
 use farshore_core::operation::{Failure, Goal, HostSeen, Op, Seen, Target, VmSeen};
 use farshore_core::ports::{Arrays, Hosts as HostsPort};
 
-use crate::LabError;
 use crate::array::Array;
 use crate::host::{Hosts, VmView};
 use crate::probe::Path;
+use crate::{Cellar, LabError};
 
 /// How often a host samples its paths by itself.
 const SAMPLE: Duration = Duration::from_millis(100);
@@ -73,11 +73,11 @@ impl QemuArrays {
 }
 
 /// An operation's end as a fact; what nobody can tell is silence (J3).
-fn answer(op: &Op, done: Result<Result<Seen, Failure>, LabError>) -> Option<Fact> {
+fn answer(cellar: &Cellar, op: &Op, done: Result<Result<Seen, Failure>, LabError>) -> Option<Fact> {
     match done {
         Ok(outcome) => Some(Fact::Answer { id: op.id, attempt: op.attempt, outcome }),
         Err(error) => {
-            eprintln!("farshore: {error}");
+            cellar.complain(&error);
             None
         }
     }
@@ -89,7 +89,7 @@ impl Arrays for QemuArrays {
         self.spawn(move |me| {
             let Target::Lun(lun) = op.id.target else { return None };
             let name = me.names.luns.get(&lun)?;
-            answer(&op, me.array.apply(name, op.goal, op.id.token).map(|r| r.map(Seen::Lun)))
+            answer(me.array.cellar(), &op, me.array.apply(name, op.goal, op.id.token).map(|r| r.map(Seen::Lun)))
         });
     }
 
@@ -225,7 +225,7 @@ fn apply(hosts: &Arc<Hosts>, names: &Names, op: &Op) -> Option<Result<Result<See
 impl HostsPort for QemuHosts {
     fn submit(&mut self, op: &Op) {
         let op = *op;
-        self.spawn(move |hosts, names| answer(&op, apply(hosts, names, &op)?));
+        self.spawn(move |hosts, names| answer(hosts.cellar(), &op, apply(hosts, names, &op)?));
     }
 
     fn observe(&mut self, group: GroupKey, target: Target) {

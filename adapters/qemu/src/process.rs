@@ -3,59 +3,79 @@
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process};
+use crate::cellar::{Shared, Ticket, signal, wait};
+use crate::{Cellar, LabError};
 
-use crate::LabError;
+/// How long a killed program may take to be gone, whatever it was doing.
+const GONE: Duration = Duration::from_secs(10);
 
 /// A running program. Dropping it ends it.
 #[derive(Debug)]
 pub struct Process {
     name: String,
     log: PathBuf,
-    child: Child,
+    child: Shared,
+    cellar: Arc<Cellar>,
+    ticket: Ticket,
 }
 
 impl Process {
     /// Starts a program; its output goes to a log.
     ///
     /// # Errors
-    /// A program that is not installed, or a log that cannot be written.
-    pub fn start(name: &str, program: &str, args: &[String], log: &Path) -> Result<Self, LabError> {
+    /// A program that is not installed, or a log that cannot be written; or the cellar is closed.
+    pub fn start(
+        cellar: &Arc<Cellar>,
+        name: &str,
+        program: &str,
+        args: &[String],
+        log: &Path,
+    ) -> Result<Self, LabError> {
+        Self::start_with(cellar, name, program, args, None, log)
+    }
+
+    /// Starts a program that is told something by a variable of its environment.
+    pub(crate) fn start_with(
+        cellar: &Arc<Cellar>,
+        name: &str,
+        program: &str,
+        args: &[String],
+        env: Option<(&str, &Path)>,
+        log: &Path,
+    ) -> Result<Self, LabError> {
         let out = File::options().create(true).append(true).open(log);
         let out = out.map_err(LabError::io(format!("writing {}", log.display())))?;
         let err = out.try_clone().map_err(LabError::io(format!("writing {}", log.display())))?;
-        // In a process group of its own: a Ctrl-C at the terminal is the lab's to handle, in its order.
-        let child =
-            Command::new(program).args(args).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0).spawn();
-        let child = child.map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
-            _ => LabError::Io { what: format!("starting {program}"), error: source },
+        let (child, ticket) = cellar.spawn(program, |command| {
+            // In a process group of its own: a Ctrl-C at the terminal is the lab's to handle, in its order.
+            command.args(args).envs(env).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
         })?;
-        Ok(Self { name: name.into(), log: log.into(), child })
+        Ok(Self { name: name.into(), log: log.into(), child, cellar: cellar.clone(), ticket })
     }
 
-    /// Process id.
-    #[must_use]
-    pub fn id(&self) -> u32 {
-        self.child.id()
+    /// How it ended, if it has.
+    fn ended(&self) -> Option<ExitStatus> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).try_wait().ok().flatten()
     }
 
     /// Whether it still runs.
-    pub fn runs(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    #[must_use]
+    pub fn runs(&self) -> bool {
+        self.ended().is_none()
     }
 
     /// Waits until it is useful.
     ///
     /// # Errors
     /// It ended before, or took too long.
-    pub fn until(&mut self, what: &str, within: Duration, mut useful: impl FnMut() -> bool) -> Result<(), LabError> {
+    pub fn until(&self, what: &str, within: Duration, mut useful: impl FnMut() -> bool) -> Result<(), LabError> {
         let began = Instant::now();
         while !useful() {
-            if let Ok(Some(status)) = self.child.try_wait() {
+            if let Some(status) = self.ended() {
                 let what = format!("{status} before {what}");
                 return Err(LabError::Ended { program: self.name.clone(), what, log: self.log.clone() });
             }
@@ -69,25 +89,17 @@ impl Process {
     }
 
     /// Waits until it has ended; whether it has.
-    pub fn wait(&mut self, within: Duration) -> bool {
-        let began = Instant::now();
-        while self.runs() {
-            if began.elapsed() > within {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        true
+    #[must_use]
+    pub fn wait(&self, within: Duration) -> bool {
+        wait(&self.child, within)
     }
 
     /// Ends it at once, whatever it is doing.
-    pub fn kill(&mut self) {
-        if self.runs()
-            && let Some(pid) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
-        {
-            let _ = kill_process(pid, Signal::KILL);
+    pub fn kill(&self) {
+        signal(&self.child);
+        if wait(&self.child, GONE) {
+            self.cellar.forget(self.ticket);
         }
-        let _ = self.child.wait();
     }
 }
 
@@ -95,22 +107,4 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Runs a short program to its end; its standard output.
-///
-/// # Errors
-/// It is not installed, or failed.
-pub fn run(program: &str, args: &[&str]) -> Result<String, LabError> {
-    let output =
-        Command::new(program).args(args).stdin(Stdio::null()).output().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => LabError::Missing { program: program.into() },
-            _ => LabError::Io { what: format!("running {program}"), error: source },
-        })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    let first = said.lines().next().unwrap_or_default();
-    Err(LabError::Refused { monitor: program.into(), command: args.join(" "), reason: first.into() })
 }

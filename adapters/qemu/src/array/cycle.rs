@@ -275,6 +275,9 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
     let mut first = true;
     while !cycles.stopped() {
         let (Some(from), Some(to)) = (source.upgrade(), target.upgrade()) else { return };
+        if from.cellar.closed() {
+            return;
+        }
         let began = clock::now();
         lock(&cycles.shared).begun += 1;
         let mut one = || -> Result<Option<u64>, LabError> {
@@ -284,6 +287,11 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
             Ok((copied && to.end_cycle(&cycles.lun, number)?).then_some(number))
         };
         let done = one();
+        if let Err(error) = &done
+            && !cycles.stopped()
+        {
+            from.cellar.complain(&format!("a cycle of {} came to nothing: {error}", cycles.lun));
+        }
         drop((from, to));
         let mut shared = lock(&cycles.shared);
         match done {
@@ -291,13 +299,7 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
                 (shared.point, shared.began, shared.failed) = (Some(number), Some(began), false);
                 shared.ended = shared.begun;
             }
-            Ok(None) => shared.failed = true,
-            Err(error) => {
-                if !cycles.stopped() {
-                    eprintln!("farshore: a cycle of {} came to nothing: {error}", cycles.lun);
-                }
-                shared.failed = true;
-            }
+            Ok(None) | Err(_) => shared.failed = true,
         }
         cycles.changed.notify_all();
         if !shared.hurry && !cycles.stopped() {

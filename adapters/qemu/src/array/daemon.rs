@@ -1,14 +1,14 @@
 //! A qemu-storage-daemon, and what it is told.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::LabError;
 use crate::process::Process;
 use crate::qmp::{PATIENCE, Qmp};
+use crate::{Cellar, LabError};
 
 /// A running daemon with its monitor.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ impl Daemon {
     ///
     /// # Errors
     /// It does not start, or does not answer.
-    pub(super) fn start(dir: &Path, name: &str) -> Result<Self, LabError> {
+    pub(super) fn start(cellar: &Arc<Cellar>, dir: &Path, name: &str) -> Result<Self, LabError> {
         let (socket, pid) = (dir.join(format!("{name}.qmp")), dir.join(format!("{name}.pid")));
         let args = [
             "--chardev".into(),
@@ -34,7 +34,7 @@ impl Daemon {
             pid.display().to_string(),
         ];
         let log = dir.join(format!("{name}.log"));
-        let mut process = Process::start(name, "qemu-storage-daemon", &args, &log)?;
+        let process = Process::start(cellar, name, "qemu-storage-daemon", &args, &log)?;
         process.until("its pid file", PATIENCE, || pid.exists())?;
         let monitor = Mutex::new(Qmp::connect(name, &socket)?);
         Ok(Self { name: name.into(), monitor, _process: process })

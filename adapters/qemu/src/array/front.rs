@@ -2,16 +2,18 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::LabError;
-use crate::process::{Process, run};
+use crate::cellar::{Ticket, release};
+use crate::process::Process;
 use crate::qmp::PATIENCE;
+use crate::{Cellar, LabError};
 
 /// An iSCSI target of its own daemon.
 #[derive(Debug)]
 pub(super) struct Target {
-    control: String,
+    control: Control,
     /// Where it listens.
     pub(super) portal: SocketAddr,
     /// Its name.
@@ -20,20 +22,26 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Starts a target daemon with one target. `control` tells daemons of one machine apart.
+    /// Starts a target daemon with one target.
     ///
     /// # Errors
     /// It does not start.
-    pub(super) fn start(dir: &Path, site: &str, portal: SocketAddr, control: u16) -> Result<Self, LabError> {
-        let control = control.to_string();
-        let args = ["-f".into(), "-C".into(), control.clone(), "--iscsi".into(), format!("portal={portal}")];
-        let mut process = Process::start("tgtd", "tgtd", &args, &dir.join("tgtd.log"))?;
+    pub(super) fn start(cellar: &Arc<Cellar>, dir: &Path, site: &str, portal: SocketAddr) -> Result<Self, LabError> {
+        let control = Control { cellar: cellar.clone(), socket: dir.join("tgtd") };
+        let args = ["-f".into(), "--iscsi".into(), format!("portal={portal}")];
+        let process = Process::start_with(
+            cellar,
+            "tgtd",
+            "tgtd",
+            &args,
+            Some((CONTROL, &control.socket)),
+            &dir.join("tgtd.log"),
+        )?;
         let name = format!("iqn.2026-11.farshore:{site}");
-        let target = |args: &[&str]| admin(&control, args);
         let show = ["--op", "show", "--mode", "target"];
-        process.until("an answer of its control port", PATIENCE, || target(&show).is_ok())?;
-        target(&["--op", "new", "--mode", "target", "--tid", "1", "-T", &name])?;
-        target(&["--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"])?;
+        process.until("an answer of its control port", PATIENCE, || control.admin(&show).is_ok())?;
+        control.admin(&["--op", "new", "--mode", "target", "--tid", "1", "-T", &name])?;
+        control.admin(&["--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"])?;
         Ok(Self { control, portal, name, _process: process })
     }
 
@@ -44,7 +52,7 @@ impl Target {
     pub(super) fn add(&self, unit: u16, file: &Path) -> Result<(), LabError> {
         let (unit, file) = (unit.to_string(), file.display().to_string());
         let of = ["--mode", "logicalunit", "--tid", "1", "--lun", &unit];
-        admin(&self.control, &[&["--op", "new"], &of[..], &["-b", &file]].concat()).map(drop)
+        self.control.admin(&[&["--op", "new"], &of[..], &["-b", &file]].concat()).map(drop)
     }
 
     /// Whether initiators may write a logical unit.
@@ -55,7 +63,7 @@ impl Target {
         let unit = unit.to_string();
         let readonly = if writable { "readonly=0" } else { "readonly=1" };
         let of = ["--op", "update", "--mode", "logicalunit", "--tid", "1", "--lun", &unit, "--params", readonly];
-        admin(&self.control, &of).map(drop)
+        self.control.admin(&of).map(drop)
     }
 
     /// Takes a logical unit away, also from initiators that use it. One that is not there is gone.
@@ -66,7 +74,7 @@ impl Target {
         let unit = unit.to_string();
         let began = Instant::now();
         loop {
-            match admin(&self.control, &["--op", "delete", "--mode", "logicalunit", "--tid", "1", "--lun", &unit]) {
+            match self.control.admin(&["--op", "delete", "--mode", "logicalunit", "--tid", "1", "--lun", &unit]) {
                 // Refused while a command of an initiator is under way.
                 Err(LabError::Refused { reason, .. }) if reason.contains("active") && began.elapsed() < PATIENCE => {
                     std::thread::sleep(Duration::from_millis(1));
@@ -80,8 +88,20 @@ impl Target {
     }
 }
 
-fn admin(control: &str, args: &[&str]) -> Result<String, LabError> {
-    run("tgtadm", &[&["-C", control, "--lld", "iscsi"], args].concat())
+/// Names the socket of a daemon of its own, next to the run's other files.
+const CONTROL: &str = "TGT_IPC_SOCKET";
+
+/// The way to a target daemon.
+#[derive(Debug)]
+struct Control {
+    cellar: Arc<Cellar>,
+    socket: PathBuf,
+}
+
+impl Control {
+    fn admin(&self, args: &[&str]) -> Result<String, LabError> {
+        self.cellar.run("tgtadm", &[&["--lld", "iscsi"], args].concat(), Some((CONTROL, &self.socket)))
+    }
 }
 
 /// A file on which a daemon mounts a LUN. Dropping it unmounts what is left there.
@@ -89,6 +109,8 @@ fn admin(control: &str, args: &[&str]) -> Result<String, LabError> {
 pub(super) struct Mount {
     /// The file.
     pub(super) path: PathBuf,
+    cellar: Arc<Cellar>,
+    ticket: Ticket,
 }
 
 impl Mount {
@@ -96,18 +118,16 @@ impl Mount {
     ///
     /// # Errors
     /// It cannot be made.
-    pub(super) fn new(path: PathBuf) -> Result<Self, LabError> {
+    pub(super) fn new(cellar: &Arc<Cellar>, path: PathBuf) -> Result<Self, LabError> {
         std::fs::File::create(&path).map_err(LabError::io(format!("making {}", path.display())))?;
-        Ok(Self { path })
+        let ticket = cellar.mount(&path)?;
+        Ok(Self { path, cellar: cellar.clone(), ticket })
     }
 }
 
 impl Drop for Mount {
     fn drop(&mut self) {
-        let path = self.path.display().to_string();
-        let mounted = std::fs::read_to_string("/proc/self/mounts").is_ok_and(|m| m.contains(&path));
-        if mounted {
-            let _ = run("umount", &["-l", &path]);
-        }
+        release(&self.path);
+        self.cellar.forget(self.ticket);
     }
 }

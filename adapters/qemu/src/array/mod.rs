@@ -18,7 +18,7 @@ use serde_json::json;
 use crate::clock;
 use crate::process::Process;
 use crate::tokens::Tokens;
-use crate::{LabError, guest};
+use crate::{Cellar, LabError, guest};
 use daemon::Daemon;
 use front::Target;
 use unit::Unit;
@@ -47,13 +47,12 @@ pub struct Config {
     pub rate: Option<u64>,
     /// Whether VMs may write its LUNs from the start: it is the owner's.
     pub writable: bool,
-    /// Tells target daemons of one machine apart.
-    pub control: u16,
 }
 
 /// A running array.
 #[derive(Debug)]
 pub struct Array {
+    cellar: Arc<Cellar>,
     config: Config,
     back: Daemon,
     front: Daemon,
@@ -84,25 +83,26 @@ impl Array {
     ///
     /// # Errors
     /// A part that does not start; what had started is ended.
-    pub fn start(config: Config) -> Result<Arc<Self>, LabError> {
+    pub fn start(cellar: &Arc<Cellar>, config: Config) -> Result<Arc<Self>, LabError> {
         let dir = config.dir.clone();
         let mut media = Vec::new();
         for (lun, _, vm) in &config.luns {
             guest::format(&dir.join(format!("{lun}.img")), vm.as_deref())?;
-            media.push(start_medium(&dir, lun)?);
+            media.push(start_medium(cellar, &dir, lun)?);
         }
-        let back = Daemon::start(&dir, "back")?;
+        let back = Daemon::start(cellar, &dir, "back")?;
         let nbd = free_port()?;
         let address =
             json!({ "type": "inet", "data": { "host": nbd.ip().to_string(), "port": nbd.port().to_string() } });
         back.execute("nbd-server-start", json!({ "addr": address }))?;
-        let front = Daemon::start(&dir, "front")?;
-        let target = Target::start(&dir, &config.site, free_port()?, config.control)?;
+        let front = Daemon::start(cellar, &dir, "front")?;
+        let target = Target::start(cellar, &dir, &config.site, free_port()?)?;
         let log = dir.join("access.jsonl");
         let log = File::create(&log).map_err(LabError::io(format!("making {}", log.display())))?;
         let tokens = Mutex::new(Tokens::open(dir.join("luns.tokens"))?);
         let units = config.luns.iter().map(|(lun, unit, _)| (lun.clone(), Mutex::new(Unit::new(lun, *unit)))).collect();
         let array = Self {
+            cellar: cellar.clone(),
             back,
             front,
             target,
@@ -141,6 +141,11 @@ impl Array {
     #[must_use]
     pub fn dir(&self) -> &Path {
         &self.config.dir
+    }
+
+    /// Where everything that it is made of is written down.
+    pub(crate) fn cellar(&self) -> &Cellar {
+        &self.cellar
     }
 
     /// The file under which the LUN can be read, as VMs see it.
@@ -203,7 +208,7 @@ impl Array {
         match applied {
             Ok(()) => Ok(Ok(self.seen(&unit))),
             Err(refused @ LabError::Refused { .. }) => {
-                eprintln!("farshore: {lun} at {}: {refused}", self.config.site);
+                self.cellar.complain(&format!("{lun} at {}: {refused}", self.config.site));
                 Ok(Err(Failure::Failed))
             }
             Err(error) => Err(error),
@@ -248,13 +253,13 @@ impl Array {
     }
 }
 
-fn start_medium(dir: &Path, lun: &str) -> Result<Process, LabError> {
+fn start_medium(cellar: &Arc<Cellar>, dir: &Path, lun: &str) -> Result<Process, LabError> {
     let path = |end: &str| dir.join(format!("{lun}.{end}")).display().to_string();
     let socket = path("media");
     let args = ["-f", "-U", &socket, "--filter=error", "file", &path("img"), "error=EIO", "error-rate=100%"];
     let mut args: Vec<String> = args.map(Into::into).to_vec();
     args.push(format!("error-file={}", path("FAIL")));
-    let mut medium = Process::start("nbdkit", "nbdkit", &args, &dir.join(format!("{lun}.nbdkit.log")))?;
+    let medium = Process::start(cellar, "nbdkit", "nbdkit", &args, &dir.join(format!("{lun}.nbdkit.log")))?;
     let socket = PathBuf::from(socket);
     medium.until("its socket", crate::qmp::PATIENCE, || std::os::unix::net::UnixStream::connect(&socket).is_ok())?;
     Ok(medium)

@@ -140,7 +140,7 @@ impl Array {
         let node = json!({ "driver": "nbd", "node-name": lun, "server": server, "export": export,
             "reconnect-delay": 0 });
         self.front.execute("blockdev-add", node)?;
-        let mount = Mount::new(self.config.dir.join(format!("{lun}.dev")))?;
+        let mount = Mount::new(&self.cellar, self.config.dir.join(format!("{lun}.dev")))?;
         let fuse = json!({ "type": "fuse", "id": lun, "node-name": lun, "mountpoint": mount.path,
             "writable": true, "growable": false });
         self.front.execute("block-export-add", fuse)?;
@@ -211,7 +211,7 @@ impl Array {
             let rate = format!("rate={}", rate.saturating_mul(8));
             let args = ["-f", "-U", &socket.display().to_string(), "--filter=rate", "nbd", &uri, &rate, "retry=5"];
             let log = self.config.dir.join(format!("{}.wan.log", unit.lun));
-            let mut wan = Process::start("nbdkit", "nbdkit", &args.map(Into::into), &log)?;
+            let wan = Process::start(&self.cellar, "nbdkit", "nbdkit", &args.map(Into::into), &log)?;
             wan.until("its socket", crate::qmp::PATIENCE, || socket.exists())?;
             unit.source.wan = Some(wan);
         }
