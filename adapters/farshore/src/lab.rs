@@ -27,8 +27,8 @@ pub(crate) struct Args {
     /// What runs in the VMs.
     #[arg(long, value_enum, default_value_t = Inside::Mini)]
     guest: Inside,
-    /// Limit of the replication link, bytes per second and LUN.
-    #[arg(long, value_name = "BYTES")]
+    /// Limit of the replication link, bytes per second and LUN; K, M and G may follow: 2M.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
     rate: Option<u64>,
     /// How many times in a row.
     #[arg(long, default_value_t = 1)]
@@ -119,6 +119,18 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
     }
     let good = reports.iter().all(|r| r.wrong().is_empty());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Reads a number of bytes.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().last() {
+        Some((at, 'k' | 'K')) => (&text[..at], 1 << 10),
+        Some((at, 'm' | 'M')) => (&text[..at], 1 << 20),
+        Some((at, 'g' | 'G')) => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    let number = digits.parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|&n| n > 0);
+    number.ok_or_else(|| "a number from 1 on, with K, M or G after it if need be".into())
 }
 
 /// What is seen while it runs: a timeline, and on a terminal a table of the VMs under it.
@@ -258,4 +270,18 @@ fn as_json(report: &Report) -> Value {
     let phases = report.phases.iter().map(|(phase, ms)| json!({ "phase": phase.name(), "ms": ms }));
     json!({ "vms": vms.collect::<Vec<_>>(), "phases": phases.collect::<Vec<_>>(), "total-ms": report.total_ms(),
         "both-writable": report.both_writable, "wrong": report.wrong() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn rates_have_units() {
+        let read = ["700", "300k", "2M", "1G"].map(bytes);
+        assert_eq!(read, [Ok(700), Ok(300 << 10), Ok(2 << 20), Ok(1 << 30)]);
+        for wrong in ["", "0", "M", "-1", "2Mb", "2.5M", "ä", "99999999999G"] {
+            assert!(bytes(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -13,6 +13,7 @@ use farshore_core::inventory::{ConfigError, Site as Inventory};
 use farshore_core::time::Instant;
 use farshore_journal::JournalError;
 use farshore_qemu::array::{Array, Config, Mode};
+use farshore_qemu::guest::LUN_BYTES;
 use farshore_qemu::linux::Kernel;
 use farshore_qemu::verdict::{self, Said};
 use farshore_qemu::{Cellar, LabError, clock, leftovers};
@@ -191,7 +192,7 @@ impl Lab<'_> {
         let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
         self.build(options)?;
         self.start_guests()?;
-        self.protect(&marks)?;
+        self.protect(options, &marks)?;
         (self.progress)(Notice::Step("the VMs run, protected"));
         self.pause(options.calm)?;
         let lost_at = clock::now();
@@ -237,7 +238,7 @@ impl Lab<'_> {
         self.wait("each VM's first records", 120, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
     }
 
-    fn protect(&mut self, marks: &Arc<Mutex<Vec<Mark>>>) -> Result<(), Failed> {
+    fn protect(&mut self, options: &Options, marks: &Arc<Mutex<Vec<Mark>>>) -> Result<(), Failed> {
         (self.progress)(Notice::Step("two managers start, and protect the group"));
         let addresses = [self.sites[0].address(), self.sites[1].address()];
         for (at, side) in Side::BOTH.into_iter().enumerate() {
@@ -254,7 +255,9 @@ impl Lab<'_> {
             let command = Command::Protect(vec![GroupKey::of("shop")]);
             matches!(manager.and_then(|m| m.command(command)), Some(Ok(())))
         })?;
-        self.wait("the protection of the group", 60, || self.view(0).is_some_and(|v| v.protected && v.idle))
+        // A slow link takes its time for the first copy.
+        let copy = options.rate.map_or(0, |rate| 2 * LUN_BYTES.div_ceil(rate.max(1)));
+        self.wait("the protection of the group", 60 + copy, || self.view(0).is_some_and(|v| v.protected && v.idle))
     }
 
     fn await_recovery(&self, marks: &Arc<Mutex<Vec<Mark>>>, lost_at: Instant) -> Result<(), Failed> {

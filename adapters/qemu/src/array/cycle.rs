@@ -22,7 +22,7 @@ use crate::{LabError, clock, guest};
 
 /// Pause between two cycles.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long one cycle may take.
+/// How long one cycle may take, besides what the rate of the link makes of it.
 const CYCLE: Duration = Duration::from_secs(20);
 
 /// What the source knows.
@@ -104,7 +104,7 @@ impl Drop for Cycles {
 impl Array {
     /// Source: cycles begin.
     pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>) -> Result<(), LabError> {
-        let way = self.way_to_peer(unit, peer)?;
+        let way = peer.replication_port();
         let cycles = Arc::new(Cycles {
             shared: Mutex::new(Shared::default()),
             changed: Condvar::new(),
@@ -121,11 +121,14 @@ impl Array {
         Ok(())
     }
 
-    /// Source: one cycle. Copies the whole LUN the first time, what has changed since afterwards.
+    /// Source: one cycle. Copies the whole LUN, or what has changed since the last one that was complete; whether it did.
+    ///
+    /// The rate limits what the cycle copies, not what a guest's write makes it copy at once: that would be the guest's
+    /// delay.
     fn copy(
         &self,
         lun: &str,
-        first: bool,
+        whole: bool,
         way: &serde_json::Value,
         stopped: impl Fn() -> bool,
     ) -> Result<bool, LabError> {
@@ -135,26 +138,32 @@ impl Array {
         self.back.execute("blockdev-add", to)?;
         let backup = |sync: &str| {
             let mut data = json!({ "job-id": job, "device": lun, "target": node, "sync": sync,
-                "on-source-error": "report", "on-target-error": "report", "auto-dismiss": false });
+                "on-source-error": "report", "on-target-error": "report", "auto-dismiss": false,
+                "speed": self.config.rate.unwrap_or(0) });
             if sync == "bitmap" {
                 data["bitmap"] = json!(bitmap);
                 data["bitmap-mode"] = json!("on-success");
             }
             json!({ "type": "blockdev-backup", "data": data })
         };
-        let mut actions = vec![backup(if first { "full" } else { "bitmap" })];
-        if first {
+        let mut actions = vec![backup(if whole { "full" } else { "bitmap" })];
+        if whole {
+            let old = self.back.execute("block-dirty-bitmap-remove", json!({ "node": lun, "name": bitmap }));
+            if !matches!(old, Ok(_) | Err(LabError::Refused { .. })) {
+                return old.map(|_| false);
+            }
             let add = json!({ "node": lun, "name": bitmap });
             actions.insert(0, json!({ "type": "block-dirty-bitmap-add", "data": add }));
         }
         let began = self.back.execute("transaction", json!({ "actions": actions }));
+        let limit = CYCLE + self.config.rate.map_or(Duration::ZERO, time_of_lun);
         let ended = began.and_then(|_| {
             let clock = Clock::now();
             loop {
                 match self.back.job(&job)? {
                     Some(now) if now["status"] == "concluded" => break,
                     None => break,
-                    Some(_) if stopped() || clock.elapsed() > CYCLE => {
+                    Some(_) if stopped() || clock.elapsed() > limit => {
                         // Whatever it has copied lies in an overlay that nobody will read.
                         let _ = self.back.execute("block-job-cancel", json!({ "device": job, "force": true }));
                         let _ = self.back.conclude(&job, PATIENCE);
@@ -166,9 +175,6 @@ impl Array {
             self.back.conclude(&job, PATIENCE)
         });
         self.back.delete_node(&node)?;
-        if first && !matches!(ended, Ok(true)) {
-            let _ = self.back.execute("block-dirty-bitmap-remove", json!({ "node": lun, "name": bitmap }));
-        }
         ended
     }
 
@@ -266,13 +272,18 @@ impl Array {
     }
 }
 
+/// How long a link of some bytes per second takes for a LUN.
+fn time_of_lun(rate: u64) -> Duration {
+    Duration::from_secs(guest::LUN_BYTES.div_ceil(rate.max(1)))
+}
+
 fn merge(lun: &str) -> String {
     format!("merge-{lun}")
 }
 
 /// Source: cycle after cycle, until told to stop or lost.
 fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_json::Value) {
-    let mut first = true;
+    let mut whole = true;
     while !cycles.stopped() {
         let (Some(from), Some(to)) = (source.upgrade(), target.upgrade()) else { return };
         if from.cellar.closed() {
@@ -282,9 +293,13 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
         lock(&cycles.shared).begun += 1;
         let mut one = || -> Result<Option<u64>, LabError> {
             let Some(number) = to.begin_cycle(&cycles.lun)? else { return Ok(None) };
-            let copied = from.copy(&cycles.lun, first, way, || cycles.stopped())?;
-            first = false;
-            Ok((copied && to.end_cycle(&cycles.lun, number)?).then_some(number))
+            if !from.copy(&cycles.lun, whole, way, || cycles.stopped())? {
+                return Ok(None);
+            }
+            // The source has forgotten what it copied: unless the peer takes it, all is copied again.
+            whole = true;
+            whole = !to.end_cycle(&cycles.lun, number)?;
+            Ok((!whole).then_some(number))
         };
         let done = one();
         if let Err(error) = &done

@@ -1,5 +1,6 @@
 //! One LUN of an array: how VMs see it, and synchronous replication. Asynchronous replication is next door.
 
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +17,10 @@ use crate::{LabError, clock};
 
 /// How long a drain may take before nobody can tell how it ends.
 const DRAIN: Duration = Duration::from_secs(25);
+
+/// What is copied at once over a limited link, bytes; and what that lets through at once when it was idle. The limiter is
+/// ever slower with requests that are longer.
+const AT_ONCE: u64 = 16 * 1024;
 
 /// What an array knows of a LUN.
 #[derive(Debug)]
@@ -189,9 +194,13 @@ impl Array {
                     "export": format!("repl-{}", unit.lun), "reconnect-delay": 10 });
                 self.back.delete_node(&node)?;
                 self.back.execute("blockdev-add", to)?;
-                let mirror = json!({ "job-id": job, "device": view(&unit.lun), "target": node, "sync": "full",
+                let mut mirror = json!({ "job-id": job, "device": view(&unit.lun), "target": node, "sync": "full",
                     "copy-mode": "write-blocking", "on-source-error": "stop", "on-target-error": "stop",
                     "auto-dismiss": false });
+                if self.config.rate.is_some() {
+                    mirror["granularity"] = json!(AT_ONCE);
+                    mirror["buf-size"] = json!(AT_ONCE);
+                }
                 self.back.execute("blockdev-mirror", mirror)?;
             }
         }
@@ -199,20 +208,28 @@ impl Array {
         Ok(())
     }
 
-    /// The peer's replication port, behind a limiter where there is a limit.
-    pub(super) fn way_to_peer(&self, unit: &mut Unit, peer: &Self) -> Result<serde_json::Value, LabError> {
-        let Some(rate) = self.config.rate else {
-            let (host, port) = (peer.nbd.ip().to_string(), peer.nbd.port().to_string());
-            return Ok(json!({ "type": "inet", "host": host, "port": port }));
-        };
+    /// Where this array takes frames.
+    pub(super) fn replication_port(&self) -> serde_json::Value {
+        json!({ "type": "inet", "host": self.nbd.ip().to_string(), "port": self.nbd.port().to_string() })
+    }
+
+    /// Synchronous: the peer's replication port; behind a program that delays what comes too fast, where there is a limit.
+    /// What is zero costs nothing there.
+    fn way_to_peer(&self, unit: &mut Unit, peer: &Self) -> Result<serde_json::Value, LabError> {
+        let Some(rate) = self.config.rate else { return Ok(peer.replication_port()) };
         let socket = self.config.dir.join(format!("{}.wan", unit.lun));
-        if unit.source.wan.is_none() {
+        if unit.source.wan.as_ref().is_none_or(|wan| !wan.runs()) {
+            let _ = std::fs::remove_file(&socket);
             let uri = format!("uri=nbd://{}/repl-{}", peer.nbd, unit.lun);
+            let burst = AT_ONCE.saturating_mul(1000).div_ceil(rate.max(1)).max(200);
+            let burst = format!("burstiness={}.{:03}", burst / 1000, burst % 1000);
             let rate = format!("rate={}", rate.saturating_mul(8));
-            let args = ["-f", "-U", &socket.display().to_string(), "--filter=rate", "nbd", &uri, &rate, "retry=5"];
+            let at = socket.display().to_string();
+            let args = ["-f", "-U", &at, "--filter=rate", "nbd", &uri, &rate, &burst];
             let log = self.config.dir.join(format!("{}.wan.log", unit.lun));
             let wan = Process::start(&self.cellar, "nbdkit", "nbdkit", &args.map(Into::into), &log)?;
-            wan.until("its socket", crate::qmp::PATIENCE, || socket.exists())?;
+            // Its socket is there before it listens.
+            wan.until("its socket", crate::qmp::PATIENCE, || UnixStream::connect(&socket).is_ok())?;
             unit.source.wan = Some(wan);
         }
         Ok(json!({ "type": "unix", "path": socket }))
