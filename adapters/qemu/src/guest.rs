@@ -95,7 +95,7 @@ impl Disk {
     #[must_use]
     pub fn complete_to(&self) -> u32 {
         let numbers: Vec<u32> = self.ring.iter().map(|r| r.number).collect();
-        let gap = numbers.windows(2).position(|w| w[1] != w[0] + 1);
+        let gap = numbers.windows(2).position(|w| w[0].checked_add(1) != Some(w[1]));
         match gap {
             Some(at) => numbers[at],
             None => numbers.last().copied().unwrap_or(0),

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 use farshore_core::input::PathAnswer;
+use thiserror::Error;
 
 /// How long a target may take to answer before it is silent.
 const PATIENCE: Duration = Duration::from_millis(400);
@@ -14,7 +15,7 @@ const MOST: usize = 64 * 1024;
 const ATTENTIONS: usize = 3;
 
 /// Header of a protocol data unit.
-const HEADER: usize = 48;
+pub const HEADER: usize = 48;
 
 /// What a target answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,14 +28,19 @@ pub enum Answer {
     Other(u8),
 }
 
+/// The target did not complete a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the target did not complete the command: response {0:#04x}")]
+pub struct NotCompleted(pub u8);
+
 /// Reads a protocol data unit: a header, and the data segment that it announces.
 ///
 /// # Errors
-/// Too few bytes, or a header that is none.
-pub fn parse(header: &[u8; HEADER], data: &[u8]) -> Result<Answer, &'static str> {
+/// A response to a command that the target did not complete.
+pub fn parse(header: &[u8; HEADER], data: &[u8]) -> Result<Answer, NotCompleted> {
     match header[0] & 0x3f {
         0x23 => Ok(Answer::Login(header[36], header[37])),
-        0x21 if header[2] != 0 => Err("the target did not complete the command"),
+        0x21 if header[2] != 0 => Err(NotCompleted(header[2])),
         0x21 => {
             let sense = match data.split_first_chunk::<2>() {
                 None => Vec::new(),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use thiserror::Error;
 
 use crate::LabError;
 
@@ -25,13 +26,26 @@ pub enum Said {
     Event(String, Value),
 }
 
+/// Why a line is no QMP.
+#[derive(Debug, Error)]
+pub enum NotQmp {
+    /// It is no JSON.
+    #[error("no JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is JSON, but no object.
+    #[error("not an object")]
+    NoObject,
+    /// It is an object of another kind.
+    #[error("neither greeting, result, error nor event")]
+    Other,
+}
+
 /// Reads one line of a monitor.
 ///
 /// # Errors
 /// A line that is no QMP, and why.
-pub fn parse(line: &str) -> Result<Said, String> {
-    let value: Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
-    let Value::Object(mut object) = value else { return Err("not an object".into()) };
+pub fn parse(line: &str) -> Result<Said, NotQmp> {
+    let Value::Object(mut object) = serde_json::from_str(line)? else { return Err(NotQmp::NoObject) };
     if let Some(result) = object.remove("return") {
         return Ok(Said::Return(result));
     }
@@ -45,7 +59,7 @@ pub fn parse(line: &str) -> Result<Said, String> {
     if object.contains_key("QMP") {
         return Ok(Said::Greeting);
     }
-    Err("neither greeting, result, error nor event".into())
+    Err(NotQmp::Other)
 }
 
 /// A connection to a monitor.
@@ -128,7 +142,7 @@ impl Qmp {
                 if text.trim().is_empty() {
                     continue;
                 }
-                return parse(&text).map_err(|what| LabError::Qmp { monitor: self.name.clone(), what });
+                return parse(&text).map_err(|why| LabError::Qmp { monitor: self.name.clone(), what: why.to_string() });
             }
             let left = limit.saturating_duration_since(Instant::now());
             let late = || LabError::Timeout { what: format!("{}: {what}", self.name), ms: 5000 };
