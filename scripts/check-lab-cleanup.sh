@@ -19,13 +19,14 @@ processes() { grep -lsaF "$mark" /proc/[0-9]*/environ | grep -oE '[0-9]+' || tru
 mounts() { grep -F "$work/tmp/" /proc/self/mounts || true; }
 files() { ls -A "$work/tmp"; }
 
-# Whatever happened, nothing of the check itself stays either.
-clean_up() {
-  [[ -z $pid ]] || kill -KILL "$pid" 2>/dev/null || true
+# What a lab left is not blamed on the next one, and nothing of the check itself stays either.
+take_away() {
+  processes | xargs -r kill -KILL 2>/dev/null || true
   mounts | while read -r _ at _; do umount -l "$at"; done
-  rm -rf "$work"
+  rm -rf "$work/tmp"
+  mkdir "$work/tmp"
 }
-trap clean_up EXIT
+trap 'take_away; rm -rf "$work"' EXIT
 
 # until_true SECONDS WHAT COMMAND...
 until_true() {
@@ -42,7 +43,13 @@ begin() {
   env "$mark" TMPDIR="$work/tmp" "$farshore" lab "$@" >"$out" 2>&1 &
   pid=$!
 }
-end() { code=0; { wait "$pid" || code=$?; } 2>/dev/null; pid=; }
+ended() { [[ ! -e /proc/$pid ]] || grep -q '^State:.*Z' "/proc/$pid/status" 2>/dev/null; }
+end() {
+  until_true 60 "the end of the lab" ended || kill -KILL "$pid"
+  code=0
+  { wait "$pid" || code=$?; } 2>/dev/null
+  pid=
+}
 
 # nothing_left WHAT CODE [files]: the lab has ended with that code; with `files`, those are to stay.
 nothing_left() {
@@ -56,6 +63,7 @@ nothing_left() {
   echo "NOT OK: $1: exit code $code (expected $2), left:"
   printf '%s\n' "$left"
   cat "$out"
+  take_away
 }
 
 # What a lab says when it comes to a stage.
@@ -85,7 +93,7 @@ done
 begin --accelerator no-such-accelerator
 end
 nothing_left "failed start" 2 files
-rm -rf "$work/tmp"/farshore-lab-*
+take_away
 
 # Killed: programs die with the lab; the rest is removed by the next one.
 begin --calm 60000
