@@ -97,6 +97,12 @@ pub enum Failed {
     /// The work directory cannot be made.
     #[error("the work directory cannot be made: {0}")]
     Dir(std::io::Error),
+    /// There are files in the work directory.
+    #[error("{} is not empty: remove it, or name another directory to keep the files in", dir.display())]
+    NotEmpty {
+        /// The directory.
+        dir: PathBuf,
+    },
     /// Something did not happen in time.
     #[error("{what} did not happen within {seconds} s; the files of the run are in {dir}")]
     Late {
@@ -151,7 +157,14 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
     let temporary = || tempfile::Builder::new().prefix(PREFIX).tempdir().map(tempfile::TempDir::keep);
     let (dir, ticket) = match &options.dir {
         Some(dir) => {
+            // Some of the programs go elsewhere.
+            let dir = &std::path::absolute(dir).map_err(Failed::Dir)?;
+            leftovers::settle(dir);
             std::fs::create_dir_all(dir).map_err(Failed::Dir)?;
+            // What guests said in another run would be taken for what they say in this one.
+            if std::fs::read_dir(dir).map_err(Failed::Dir)?.next().is_some() {
+                return Err(Failed::NotEmpty { dir: dir.clone() });
+            }
             (dir.clone(), None)
         }
         None => cellar.directory(temporary).map(|(dir, ticket)| (dir, Some(ticket)))?,
@@ -175,6 +188,9 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
     // What fails while everything is taken down fails for that reason.
     let result = if interrupted() { Err(Failed::Interrupted) } else { result };
     let fine = matches!(&result, Ok(report) if report.wrong().is_empty());
+    if ticket.is_none() {
+        leftovers::keep(&lab.dir);
+    }
     if let Some(ticket) = ticket
         && !fine
         && !interrupted()

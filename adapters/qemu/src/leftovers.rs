@@ -30,13 +30,20 @@ pub fn keep(dir: &Path) {
     let _ = fs::remove_file(dir.join(LOCK));
 }
 
+/// Releases what a killed lab left mounted in a directory, if it did.
+pub fn settle(dir: &Path) {
+    if abandoned(dir) {
+        mounts_below(dir).iter().for_each(|at| release(at));
+    }
+}
+
 /// Removes what killed labs left among the directories whose names begin so; which those were.
 pub fn sweep(among: &Path, prefix: &str) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(among) else { return Vec::new() };
     let dirs = entries.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(prefix)).map(|e| e.path());
     let dead: Vec<PathBuf> = dirs.filter(|dir| abandoned(dir)).collect();
     for dir in &dead {
-        mounts_below(dir).iter().for_each(|at| release(at));
+        settle(dir);
         remove(dir);
     }
     dead
