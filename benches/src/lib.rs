@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use farshore_core::authority::agent::Told;
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::{HostKey, LunKey};
 use farshore_core::input::PathAnswer;
@@ -149,7 +150,12 @@ impl Pair {
                     let answer = if end.lost { ArrayAnswer::Lost } else { ArrayAnswer::Present };
                     end.facts.push_back(Fact::Array { array, lun, answer });
                 }
-                Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Event(_) => {}
+                Effect::Claim(claim) => {
+                    let authority = claim.want.bare();
+                    let told = Told { group: claim.group, authority, live: true, fenced: false, known: false };
+                    end.facts.push_front(Fact::Authority(told));
+                }
+                Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Acquire { .. } | Effect::Event(_) => {}
             }
         }
     }

@@ -2,9 +2,10 @@
 //! Two sites, one LUN pair, two VMs; the LUN is lost, and the VMs run at the other site.
 use std::{cell::RefCell, collections::BTreeMap, collections::VecDeque, rc::Rc};
 
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::ids::*;
 use farshore_core::operation::*;
-use farshore_core::ports::{Arrays, Hosts, Journal, Link, Parts, Pump};
+use farshore_core::ports::{Arrays, Hosts, Journal, Link, OwnAgent, Parts, Pump};
 use farshore_core::spec::{Datastore, Deployment, Group, Lun, Replica, Site, Vm};
 use farshore_core::{
     Command, Fact, Instant, Records, effect::SaveId, event::Event, input::*, inventory, message::Message,
@@ -114,7 +115,8 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
         let name = site.inventory.sites[site.here.at()].name.clone();
         let watch = move |event: Event| println!("{name:>6} {:>4}  {event:?}", event.rule());
         let p = product.clone();
-        let parts = Parts { hosts: p.clone(), arrays: p.clone(), journal: p.clone(), link: p, watch };
+        let agent = OwnAgent::start(&site, 1, Vec::new(), |_: &[AgentRecord]| true, now)?;
+        let parts = Parts { hosts: p.clone(), arrays: p.clone(), journal: p.clone(), link: p, agent, watch };
         pumps.push(Pump::start(site, 1, Records::first_start(), now, parts)?);
     }
     let recovered = |products: &[Shared; 2]| {

@@ -6,9 +6,12 @@
 //! Architecture Invariant: an implementation decides nothing. It brings objects into the states it is asked for, keeps
 //! the highest [`Token`](crate::operation::Token) it has *applied* per object, durably, and refuses lower ones (J2).
 
+mod agent;
+
 use alloc::vec::Vec;
 
-use crate::authority::agent::Claim;
+pub use agent::{Agent, AgentStore, OwnAgent};
+
 use crate::effect::{Effect, Effects, SaveId};
 use crate::error::{Rejected, RestoreError};
 use crate::event::Event;
@@ -56,14 +59,6 @@ pub trait Journal {
 pub trait Link {
     /// Sends, or loses, a message.
     fn send(&mut self, message: Message);
-}
-
-/// The way to this site's agent, the only holder of the site's authority (O10).
-pub trait Agent {
-    /// Asks for authority; [`Fact::Authority`] follows.
-    fn claim(&mut self, claim: Claim);
-    /// Asks for the group of a silent site; [`Fact::Authority`] or [`Fact::Denied`] follows.
-    fn acquire(&mut self, group: GroupKey, forced: bool);
 }
 
 /// Who is told what happens. A closure is one.
@@ -119,14 +114,14 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J,
         let mut effects = Effects::new();
         let machine = RecoveryManager::restore(&site, boot, records, now, &mut effects)?;
         let mut pump = Self { machine, site, parts, effects };
-        pump.route();
+        pump.route(now);
         Ok(pump)
     }
 
     /// Takes a fact and does what follows from it.
     pub fn fact(&mut self, now: Instant, fact: Fact) {
         self.machine.handle(&self.site, now, fact, &mut self.effects);
-        self.route();
+        self.route(now);
     }
 
     /// Takes an operator's command and does what follows from it.
@@ -135,7 +130,7 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J,
     /// Why it was not carried out; nothing has changed then.
     pub fn command(&mut self, now: Instant, command: Command) -> Result<(), Rejected> {
         let done = self.machine.command(&self.site, now, command, &mut self.effects);
-        self.route();
+        self.route(now);
         done
     }
 
@@ -162,7 +157,16 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J,
         &mut self.parts
     }
 
-    fn route(&mut self) {
+    /// Carries out what is wanted; what the agent says at once is taken at once.
+    fn route(&mut self, now: Instant) {
+        self.carry_out(now);
+        while let Some(fact) = self.parts.agent.next_fact() {
+            self.machine.handle(&self.site, now, fact, &mut self.effects);
+            self.carry_out(now);
+        }
+    }
+
+    fn carry_out(&mut self, now: Instant) {
         let parts = &mut self.parts;
         for effect in self.effects.drain(..) {
             match effect {
@@ -181,8 +185,8 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J,
                     Target::Host(_) | Target::Vm(_) => parts.hosts.observe(group, target),
                 },
                 Effect::Event(event) => parts.watch.event(event),
-                Effect::Claim(claim) => parts.agent.claim(claim),
-                Effect::Acquire { group, forced } => parts.agent.acquire(group, forced),
+                Effect::Claim(claim) => parts.agent.claim(now, claim),
+                Effect::Acquire { group, forced } => parts.agent.acquire(now, group, forced),
             }
         }
     }

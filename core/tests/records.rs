@@ -123,8 +123,7 @@ proptest! {
                     prop_assert!(status.groups.iter().any(|g| g.record == record));
                 }
                 prop_assert_eq!(status.maintenance, records.site.maintenance);
-                let asks = |e: &farshore_core::Effect| matches!(e, farshore_core::Effect::Send(m)
-                    if m.body == farshore_core::message::Body::Ask);
+                let asks = |e: &farshore_core::Effect| matches!(e, farshore_core::Effect::Claim(c) if c.from.is_none());
                 prop_assert!(effects.iter().all(asks), "{:?}", effects);
             }
         }

@@ -144,6 +144,12 @@ impl<'a> Words<'a> {
             }
             Alert::Loss { lun, lag: None } => format!("nobody knows how old the copy of LUN {} is", self.lun(lun)),
             Alert::Held { group, hold } => format!("group {} is held: {}", self.group(group), held(hold)),
+            Alert::Unrenewed { group } => {
+                format!("the authority over group {} has not been renewed for half a lease", self.group(group))
+            }
+            Alert::TakeoverDenied { group, why } => {
+                format!("group {} may not be taken over from {peer}: {why}", self.group(group))
+            }
             Alert::PeerSilent { group } => format!("{peer} does not answer about group {}", self.group(group)),
             Alert::InDoubt { group, target } => {
                 format!("whether {} of group {} did as told can't be found out", self.target(target), self.group(group))

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use farshore_core::Records;
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::record::{GroupRecord, Record, SiteRecord, VERSION};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use thiserror::Error;
 
 /// Group records, by group key.
 const GROUPS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("groups");
+/// The agent's records, by group key.
+const AUTHORITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("authority");
 /// The site's record and the count of starts, by name.
 const SITE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("site");
 const BOOT: &str = "boot";
@@ -171,6 +174,39 @@ impl Store {
         })
     }
 
+    /// Everything that is durable of the site's agent.
+    ///
+    /// # Errors
+    /// Damage, or a record that this build cannot read.
+    pub fn authority(&self) -> Result<Vec<AgentRecord>, JournalError> {
+        let tx = self.database.begin_read().map_err(|e| failed(&self.path, e))?;
+        let table = match tx.open_table(AUTHORITY) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(e) => return Err(failed(&self.path, e)),
+        };
+        let mut records = Vec::new();
+        for row in table.iter().map_err(|e| failed(&self.path, e))? {
+            let (key, value) = row.map_err(|e| failed(&self.path, e))?;
+            let of = format!("the authority over group {:016x}", key.value());
+            records.push(self.read::<AgentRecord>(&of, value.value(), |r| r.version)?);
+        }
+        Ok(records)
+    }
+
+    /// Makes an agent's records durable: all of them, or none. In a file of the agent's own (O10).
+    ///
+    /// # Errors
+    /// The file cannot be written. Whether they are durable is then unknown: the agent must stop (J7).
+    pub fn save_authority(&self, batch: &[AgentRecord]) -> Result<(), JournalError> {
+        self.write(|tables| {
+            for record in batch {
+                tables.authority.insert(record.group.0, encode(record).as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
     fn site_value(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
         let tx = self.database.begin_read().map_err(|e| failed(&self.path, e))?;
         match tx.open_table(SITE) {
@@ -209,7 +245,8 @@ impl Store {
         {
             let groups = tx.open_table(GROUPS).map_err(|e| failed(&self.path, e))?;
             let site = tx.open_table(SITE).map_err(|e| failed(&self.path, e))?;
-            fill(&mut Tables { groups, site }).map_err(|e| failed(&self.path, e))?;
+            let authority = tx.open_table(AUTHORITY).map_err(|e| failed(&self.path, e))?;
+            fill(&mut Tables { groups, site, authority }).map_err(|e| failed(&self.path, e))?;
         }
         tx.commit().map_err(|e| failed(&self.path, e))
     }
@@ -218,6 +255,7 @@ impl Store {
 struct Tables<'tx> {
     groups: redb::Table<'tx, u64, &'static [u8]>,
     site: redb::Table<'tx, &'static str, &'static [u8]>,
+    authority: redb::Table<'tx, u64, &'static [u8]>,
 }
 
 fn encode<T: serde::Serialize>(record: &T) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use farshore_core::error::Rejected;
 use farshore_core::message::Standing;
-use farshore_core::ports::{Arrays, Hosts, Journal, Link, Pump, Watch};
+use farshore_core::ports::{Agent, Arrays, Hosts, Journal, Link, Pump, Watch};
 use farshore_core::record::{Protection, Work};
 use farshore_core::{Command, Fact};
 use farshore_qemu::clock;
@@ -36,15 +36,16 @@ pub(crate) struct Manager {
 
 impl Manager {
     /// Runs a pump until told to stop.
-    pub(crate) fn start<H, A, J, L, W>(
+    pub(crate) fn start<H, A, J, L, G, W>(
         (inputs, facts): (Sender<Input>, Receiver<Input>),
-        make: impl FnOnce() -> Pump<H, A, J, L, W> + Send + 'static,
+        make: impl FnOnce() -> Pump<H, A, J, L, G, W> + Send + 'static,
     ) -> Self
     where
         H: Hosts + 'static,
         A: Arrays + 'static,
         J: Journal + 'static,
         L: Link + 'static,
+        G: Agent + 'static,
         W: Watch + 'static,
     {
         let thread = std::thread::spawn(move || drive(&mut make(), &facts));
@@ -73,7 +74,10 @@ impl Drop for Manager {
     }
 }
 
-fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(pump: &mut Pump<H, A, J, L, W>, inputs: &Receiver<Input>) {
+fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(
+    pump: &mut Pump<H, A, J, L, G, W>,
+    inputs: &Receiver<Input>,
+) {
     loop {
         let wait = pump.deadline().map_or(60_000, |(at, _)| (at - clock::now()).0);
         match inputs.recv_timeout(Duration::from_millis(wait)) {
@@ -86,7 +90,7 @@ fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(pump: &mut Pump<H, 
     }
 }
 
-fn view<H: Hosts, A: Arrays, J: Journal, L: Link, W: Watch>(pump: &Pump<H, A, J, L, W>) -> View {
+fn view<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(pump: &Pump<H, A, J, L, G, W>) -> View {
     let status = pump.machine().status(pump.site());
     let record = status.groups.first().map(|g| g.record);
     View {

@@ -1,14 +1,15 @@
 //! One site: an array, hosts, a manager with its journal and its way to the peer.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::event::Event;
 use farshore_core::ids::VmKey;
 use farshore_core::inventory::Site as Inventory;
-use farshore_core::ports::{Parts, Pump};
+use farshore_core::ports::{AgentStore, OwnAgent, Parts, Pump};
 use farshore_core::{Fact, Instant};
 use farshore_journal::{Store, Writer};
 use farshore_link::{Listener, Peer};
@@ -84,12 +85,22 @@ impl Site {
             arrays: QemuArrays::new(self.array.clone(), names, self.facts.clone()),
             journal: Writer::start(store, move |fact| drop(answers.send(fact))),
             link: Peer::connect(peer),
+            agent: own_agent(&self.dir, &site, &name)?,
             watch: move |event: Event| watch(clock::now(), event),
         };
         let pump = Pump::start(site, boot, records, clock::now(), parts)?;
         self.manager = Some(Manager::start(inputs, move || pump));
         Ok(())
     }
+}
+
+/// The site's agent, with a store of its own.
+fn own_agent(dir: &Path, site: &Inventory, name: &str) -> Result<OwnAgent<impl AgentStore + use<>>, Failed> {
+    let store = Store::create(&dir.join("agent.journal"), name)?;
+    let (boot, records) = (store.next_boot()?, store.authority()?);
+    let save =
+        move |batch: &[AgentRecord]| store.save_authority(batch).inspect_err(|e| eprintln!("farshore: {e}")).is_ok();
+    Ok(OwnAgent::start(site, boot, records, save, clock::now())?)
 }
 
 impl Drop for Site {

@@ -6,6 +6,7 @@ mod objects;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use farshore_core::authority::agent::Told;
 use farshore_core::effect::SaveId;
 use farshore_core::error::Rejected;
 use farshore_core::event::{Alert, Event};
@@ -224,7 +225,13 @@ impl Pair {
                 }
                 Effect::Do(op) => node.facts.extend(node.objects.apply(&op)),
                 Effect::Observe { group, target } => node.facts.extend(node.objects.look(group, target)),
-                Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Event(_) => {}
+                // An agent that gives what it is asked for; `model/world` has the real one.
+                Effect::Claim(claim) => {
+                    let authority = claim.want.bare();
+                    let told = Told { group: claim.group, authority, live: true, fenced: false, known: false };
+                    node.facts.push_front(Fact::Authority(told));
+                }
+                Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Acquire { .. } | Effect::Event(_) => {}
             }
         }
         if node.durable {

@@ -237,7 +237,7 @@ impl SiteAgent {
             dirty: BTreeSet::new(),
             deadlines: alloc::vec![None; count],
             timers: BTreeSet::new(),
-            heard: now,
+            heard: if site.policy.arbiter.is_some() { now } else { Instant(0) },
             silent: false,
         };
         for g in site.inventory.groups.indices() {
@@ -443,7 +443,7 @@ impl Held {
         let run = Run {
             lease: None,
             promise: None,
-            since: now,
+            since: if site.policy.arbiter.is_some() { now } else { Instant(0) },
             given: promised.map(|a| now + a.leases.given()),
             due: None,
             reading: None,

@@ -33,7 +33,9 @@ impl Held {
     /// This site has become the owner: unrenewed from now on.
     pub(super) fn owns(&mut self, cx: &Cx<'_>) {
         (self.run.lease, self.run.promise, self.run.given) = (None, None, None);
-        (self.run.since, self.run.due, self.run.reading) = (cx.now, Some(cx.now), None);
+        if cx.arbiter.is_some() {
+            (self.run.since, self.run.due, self.run.reading) = (cx.now, Some(cx.now), None);
+        }
     }
 
     /// The owner renews; who acquires asks again.
