@@ -166,12 +166,18 @@ impl Arbiter {
             (alloc::collections::btree_map::Entry::Vacant(new), Ask::Join { .. }) => {
                 new.insert(Entry::new(group, epoch, from.peer()))
             }
-            (alloc::collections::btree_map::Entry::Vacant(_), Ask::Move { .. } | Ask::Acquire { .. }) => return,
+            (
+                alloc::collections::btree_map::Entry::Vacant(_),
+                Ask::Move { .. } | Ask::Acquire { .. } | Ask::Withdraw { .. },
+            ) => {
+                return;
+            }
         };
         let answer = match ask {
             Ask::Renew { stamp, proof, config } => entry.renew(now, &self.leases, (from, epoch), stamp, proof, config),
             Ask::Join { config } => entry.join(from, epoch, config),
             Ask::Move { to } => entry.moved(epoch, to),
+            Ask::Withdraw { k } => entry.withdraw(k),
             Ask::Acquire { k, config, forced } => entry.acquire(now, &self.leases, (from, epoch), k, config, forced),
         };
         if let Some(answer) = answer {
@@ -295,8 +301,10 @@ impl Entry {
         let outcome = match self.record.last {
             Some((last, outcome)) if k == last && guard::on(Guard::O5Once) => outcome,
             Some((last, _)) if k < last && guard::on(Guard::O5Once) => return None,
+            // Nothing is decided while the owner may run; who asked goes on asking, in doubt.
+            _ if epoch == self.record.epoch && self.is_leased(now) => return Some(Answer::Wait { k }),
             _ => {
-                let outcome = self.may_acquire(now, leases, (from, epoch), config, forced);
+                let outcome = self.may_acquire(leases, (from, epoch), config, forced);
                 self.change(|r| r.last = Some((k, outcome)));
                 if outcome.is_ok() {
                     self.give(from);
@@ -307,9 +315,25 @@ impl Entry {
         Some(Answer::Evaluated { k, outcome })
     }
 
+    /// O5, O4: from now on acquire `k` comes to nothing.
+    fn withdraw(&mut self, k: u32) -> Option<Answer> {
+        match self.record.last {
+            Some((last, outcome)) if k == last => Some(Answer::Evaluated { k, outcome }),
+            Some((last, _)) if k < last => None,
+            Some(_) | None => {
+                let outcome = Err(Denial::Withdrawn);
+                self.change(|r| r.last = Some((k, outcome)));
+                Some(Answer::Evaluated { k, outcome })
+            }
+        }
+    }
+
+    fn is_leased(&self, now: Instant) -> bool {
+        self.leased.is_some_and(|until| until > now) && guard::on(Guard::O5Lease)
+    }
+
     fn may_acquire(
         &self,
-        now: Instant,
         leases: &Leases,
         (from, epoch): (Side, Epoch),
         config: Digest,
@@ -321,9 +345,6 @@ impl Entry {
         }
         if from == record.owner {
             return Err(Denial::Owner);
-        }
-        if self.leased.is_some_and(|until| until > now) && guard::on(Guard::O5Lease) {
-            return Err(Denial::Held);
         }
         if forced {
             return Ok(());

@@ -50,6 +50,11 @@ pub enum Ask {
         /// An operator accepts the loss (O5). The owner's lease must still have run out.
         forced: bool,
     },
+    /// The peer: it does not want the group any more. Ends the doubt: an acquire of this number that comes later is denied.
+    Withdraw {
+        /// The acquire.
+        k: u32,
+    },
 }
 
 /// From the arbiter to a site's agent, about one group. Says who owns it, whatever was asked.
@@ -78,6 +83,11 @@ pub enum Answer {
     Leased(Stamp),
     /// Nothing but the record.
     Record,
+    /// The owner's lease lives: acquire `k` is not evaluated yet, and in doubt until it is.
+    Wait {
+        /// The acquire.
+        k: u32,
+    },
     /// The outcome of acquire `k`; a grant shows in the record.
     Evaluated {
         /// The acquire.
@@ -97,9 +107,12 @@ pub enum Denial {
     /// The acquirer is the recorded owner.
     #[error("this site owns the group")]
     Owner,
-    /// The owner's lease, or a promise to it, has not run out.
-    #[error("the owner still holds a lease or a promise")]
+    /// A promise to the owner has not run out.
+    #[error("a promise to the owner has not run out")]
     Held,
+    /// The acquirer has withdrawn it.
+    #[error("it was withdrawn, because the owner was heard again")]
+    Withdrawn,
     /// A standing promise to the owner: only it can return it (O8).
     #[error("a standing promise to the owner forbids it until the owner returns it")]
     Promised,

@@ -203,6 +203,7 @@ impl GroupState {
                 self.run.waits.remove(&Wait::Resend);
                 self.wait(Wait::Backoff, cx.now + backoff);
             }
+            Denial::Withdrawn => self.run.acquiring = false,
             Denial::Epoch | Denial::Owner | Denial::Promised | Denial::Manual | Denial::Config | Denial::Proof(_) => {
                 self.run.acquiring = false;
                 self.raise(cx, Alert::TakeoverDenied { group, why });

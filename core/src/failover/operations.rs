@@ -304,7 +304,9 @@ impl GroupState {
             // Asked for again, for as long as it takes: draining may be slow. After too often, people are told (L1).
             Some(_) => {
                 let limit = cx.site.policy.waits.doubt_limit;
-                let again = run.again.saturating_add(1).min(limit);
+                // What is looked at before it is first asked for, after a restart, is no failure to obey.
+                let asked = !self.run.observe_first || run.op.attempt & 255 != 0;
+                let again = run.again.saturating_add(u8::from(asked)).min(limit);
                 if let Some(r) = self.run.ops.get_mut(&target) {
                     r.again = again;
                     r.escalated = false;

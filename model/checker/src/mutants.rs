@@ -14,7 +14,7 @@ pub struct Mutant {
     pub scope: &'static str,
 }
 
-/// Every guard.
+/// Every guard that a scope is known to need. `docs/model.md` names the others.
 pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::F1Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::F2Evidence, scope: "pdl_doubt" },
@@ -22,6 +22,17 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::J1, scope: "pdl_crash" },
     Mutant { guard: Guard::J2Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::J3, scope: "pdl_doubt" },
+    Mutant { guard: Guard::O1, scope: "partition" },
+    Mutant { guard: Guard::O2Margin, scope: "partition" },
+    Mutant { guard: Guard::O2HandOn, scope: "partition" },
+    Mutant { guard: Guard::O4Evidence, scope: "mirror_lost" },
+    Mutant { guard: Guard::O5Lease, scope: "partition" },
+    Mutant { guard: Guard::O5Evidence, scope: "mirror_lost" },
+    Mutant { guard: Guard::O6Order, scope: "mirror_lost" },
+    Mutant { guard: Guard::O6Sequence, scope: "mirror_late" },
+    Mutant { guard: Guard::O6Unknown, scope: "async_blind" },
+    Mutant { guard: Guard::O7Arbiter, scope: "arbiter_forgets" },
+    Mutant { guard: Guard::O7Peer, scope: "peer_forgets" },
 ];
 
 /// Explores a scope without a guard. Guards are the whole process's: one mutant at a time.

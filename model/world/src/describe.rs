@@ -229,6 +229,7 @@ impl Names<'_> {
                 let ask = match ask {
                     Ask::Renew { stamp, proof, .. } => format!("renew {} {}", age(*stamp), proof_word(*proof)),
                     Ask::Join { .. } => "join".into(),
+                    Ask::Withdraw { k } => format!("withdraw {k}"),
                     Ask::Move { to } => format!("move to {}", self.site(*to)),
                     Ask::Acquire { k, forced, .. } => format!("acquire {k}{}", pick(*forced, " by force")),
                 };
@@ -238,6 +239,7 @@ impl Names<'_> {
                 let answer = match answer {
                     Answer::Leased(stamp) => format!("leased {}", age(*stamp)),
                     Answer::Record => "record".into(),
+                    Answer::Wait { k } => format!("acquire {k} waits"),
                     Answer::Evaluated { k, outcome } => {
                         format!("acquire {k} {}", if outcome.is_ok() { "granted" } else { "denied" })
                     }

@@ -134,7 +134,8 @@ impl World {
         for (at, flight) in (0..).zip(&self.post) {
             let action = |how| Action::Letter { at, how };
             let next = flight.late || !setup.reduced || first == Some(at as usize);
-            if self.wire(flight.item.wire()) && next {
+            // What is late has left already: it may arrive even where nothing more is sent.
+            if (flight.late || self.wire(flight.item.wire())) && next {
                 to.free(if flight.late { Rank::Late } else { Rank::Progress }, action(Delivery::Once));
                 if !flight.late {
                     to.costs(Rank::Nuisance, Budget::Doubled, action(Delivery::Doubled));

@@ -1,5 +1,6 @@
 //! What must be reachable, so that nothing holds for want of an occasion.
 
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::event::Alert;
 use farshore_core::ids::{Epoch, GroupIx, Index, Side};
 use farshore_core::message::Standing;
@@ -202,6 +203,54 @@ pub const SOMETIMES: &[Milestone] = &[
         what: "a manager has stopped for good after a failed save (J7)",
         reached: |w, _| w.nodes.iter().any(|n| n.halted),
     },
+    Milestone {
+        name: "acquiring",
+        what: "an acquire is in doubt (O4)",
+        reached: |w, _| agent(w, |r| r.acquire.is_some()),
+    },
+    Milestone {
+        name: "seized",
+        what: "a group is active at the site that took it over without a release (O11)",
+        reached: |w, s| {
+            let taken = |side: Side, r: &GroupRecord| {
+                let before = Epoch(r.authority.epoch().0.saturating_sub(1));
+                let group = s.inventory().groups.find(r.group);
+                let released = group.is_some_and(|g| w.ghost.epoch(g, before).release.is_some());
+                r.authority.is_active() && before > Epoch::default() && !released && w.node(side).is_up()
+            };
+            w.third.is_some() && any(w, s, taken)
+        },
+    },
+    Milestone {
+        name: "fenced",
+        what: "an owner's agent has begun to stop its group (O3)",
+        reached: |w, _| agent(w, |r| r.fenced),
+    },
+    Milestone {
+        name: "standing-promise",
+        what: "an owner lives on a standing promise (O8)",
+        reached: |w, _| agent(w, |r| r.held.is_some_and(|number| number > 0)),
+    },
+    Milestone {
+        name: "promise-returned",
+        what: "a standing promise has been given back (O8)",
+        reached: |w, _| agent(w, |r| r.returned.is_some()),
+    },
+    Milestone {
+        name: "degraded",
+        what: "a mirror is broken, somebody knows, and writes go on (O6)",
+        reached: |w, _| w.luns.iter().any(|l| l.pair.stalled && !l.pair.in_sync),
+    },
+    Milestone {
+        name: "takeover-denied",
+        what: "the group of a silent site may not be taken over (O5)",
+        reached: |w, s| alert(w, s, |a| matches!(a, Alert::TakeoverDenied { .. })),
+    },
+    Milestone {
+        name: "stand-down",
+        what: "a site that lost its group tidies up (F7, I14)",
+        reached: |w, s| any(w, s, |_, r| r.work == Work::StandDown),
+    },
 ];
 
 /// The milestone of this name.
@@ -218,6 +267,11 @@ fn groups(setup: &Setup) -> impl Iterator<Item = GroupIx> {
 fn any(world: &World, setup: &Setup, fits: impl Fn(Side, &GroupRecord) -> bool) -> bool {
     let record = |(g, s): (GroupIx, Side)| world.record(setup, s, g).is_some_and(|r| fits(s, r));
     groups(setup).flat_map(|g| Side::BOTH.map(|s| (g, s))).any(record)
+}
+
+/// Whether some durable record of an agent is like that.
+fn agent(world: &World, fits: impl Fn(&AgentRecord) -> bool) -> bool {
+    world.nodes.iter().flat_map(|n| &n.agent_records).any(fits)
 }
 
 fn gives(record: &GroupRecord, fits: impl Fn(GivePhase) -> bool) -> bool {

@@ -62,6 +62,8 @@ impl Held {
         let (group, epoch, from) = (self.record.group, self.record.authority.epoch(), cx.site.here);
         let Some((_, info)) = cx.site.inventory.groups.by_key(group) else { return };
         let ask = match self.record.acquire {
+            // The owner is heard again: the doubt is ended, whatever the arbiter makes of it first.
+            Some(Doubt { k, forced: false }) if !cx.silent => Ask::Withdraw { k },
             Some(Doubt { k, forced }) => Ask::Acquire { k, config: info.hash, forced },
             None if self.run.joined || self.record.arbiter.is_some_and(|known| known.refused) => {
                 self.run.due = None;

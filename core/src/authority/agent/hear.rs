@@ -5,6 +5,7 @@ use crate::authority::proof::{Proof, Stamp};
 use crate::authority::wire::{Answer, Note, Reply, Say, Want};
 use crate::guard::{self, Guard};
 use crate::ids::{Epoch, GroupIx, Side};
+use crate::time::Instant;
 
 impl Held {
     pub(super) fn replied(&mut self, cx: &mut Cx<'_>, _: GroupIx, reply: Reply) {
@@ -62,7 +63,7 @@ impl Held {
             r.given = given;
         });
         (self.run.lease, self.run.promise, self.run.reading) = (None, None, None);
-        (self.run.due, self.run.since) = (Some(cx.now), cx.now);
+        (self.run.due, self.run.since) = (Some(cx.now), Instant(0));
         (self.run.confessed, self.run.joined) = (None, false);
     }
 

@@ -121,7 +121,7 @@ struct Run {
     lease: Option<Instant>,
     /// When the last request for a promise that was given was sent (O2).
     promise: Option<Instant>,
-    /// Unrenewed since, where neither is known.
+    /// Unrenewed since, where neither was ever known.
     since: Instant,
     /// A promise to the peer counts as live until then (O2).
     given: Option<Instant>,
@@ -173,6 +173,8 @@ struct Cx<'a> {
     arbiter: Option<&'a policy::Arbiter>,
     now: Instant,
     boot: u32,
+    /// Nothing has been heard of the peer's agent for long.
+    silent: bool,
     out: &'a mut Vec<AgentEffect>,
 }
 
@@ -344,7 +346,7 @@ impl SiteAgent {
         g: GroupIx,
         act: impl FnOnce(&mut Held, &mut Cx<'_>),
     ) {
-        let mut cx = Cx { site, arbiter: site.policy.arbiter.as_ref(), now, boot: self.boot, out };
+        let mut cx = Cx { site, arbiter: site.policy.arbiter.as_ref(), now, boot: self.boot, silent: self.silent, out };
         let held = &mut self.groups[g.at()];
         held.run.stamped = held.run.stamped.filter(|&(at, _)| at == now);
         act(held, &mut cx);
@@ -401,7 +403,8 @@ impl SiteAgent {
             }
         }
         if self.silence(site).is_some_and(|at| at <= now) {
-            self.silent = true;
+            // When that began is of no use any more.
+            (self.silent, self.heard) = (true, Instant(0));
             effects.push(AgentEffect::Silent(true));
         }
     }

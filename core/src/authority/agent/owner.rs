@@ -110,6 +110,7 @@ impl Held {
             return;
         }
         self.run.lease = self.run.lease.max(Some(stamp.sent));
+        self.run.since = Instant(0);
         let Some(arbiter) = cx.arbiter else { return };
         let fresh = self.run.lease.is_some_and(|sent| cx.now - sent < arbiter.leases.alert());
         // O8: first the lease, then the promise back.
@@ -125,6 +126,7 @@ impl Held {
             return;
         }
         self.run.promise = self.run.promise.max(Some(stamp.sent));
+        self.run.since = Instant(0);
         let new = standing.is_some_and(|number| Some(number) > self.record.returned || !guard::on(Guard::O8Number));
         if new {
             self.change(|r| r.held = r.held.max(standing));

@@ -1,7 +1,7 @@
 //! Scopes in which the sites cannot talk: leases, promises, takeover (section 5 of the protocol).
 
 use farshore_core::ids::Side;
-use farshore_core::spec::{Arbiter, Datastore, Deployment, Group, Lun, Replica, Span, Vm};
+use farshore_core::spec::{Arbiter, Datastore, Deployment, Group, Lun, Policy, Replica, SitePolicy, Span, Vm, Waits};
 
 use super::{Named, plan, policy, sites};
 use crate::scope::{Budget, Budgets, Fault, Scope, Wire};
@@ -16,26 +16,51 @@ pub const ALL: &[Named] = &[
     ("mirror_lost", mirror_lost),
     ("mirror_late", mirror_late),
     ("arbiter_lost", arbiter_lost),
+    ("arbiter_forgets", arbiter_forgets),
     ("arbiter_slow", arbiter_slow),
+    ("promise_in_doubt", promise_in_doubt),
+    ("peer_forgets", peer_forgets),
+    ("async_blind", async_blind),
+    ("armed_pdl", armed_pdl),
     ("agent_paused", agent_paused),
     ("agent_dies", agent_dies),
 ];
 
-/// A lease of 60 ms in the model's time, on clocks that drift by a tenth less a little.
+/// A lease of 60 ms, counted as 80 by its giver and handed on as 50, on clocks that drift by a tenth less a little.
+///
+/// Unlike the other scopes', the times here are multiples of 10 ms: what matters is the order of a lease's stages, and
+/// every further phase multiplies the states.
 fn arbiter() -> Arbiter {
     Arbiter {
         lease: Span::millis(60),
         drift_ppm: 90_000,
-        margin: Span::millis(3),
-        site_grace: Span::millis(37),
+        margin: Span::millis(8),
+        site_grace: Span::millis(40),
         automatic: true,
+    }
+}
+
+fn slow_policy() -> Policy {
+    let site = |backoff| SitePolicy { backoff: Some(Span::millis(backoff)), ..SitePolicy::default() };
+    Policy {
+        cooldown: Span::millis(10),
+        waits: Waits {
+            resend: Span::millis(20),
+            peer_silent: Span::millis(60),
+            array_op: Span::millis(20),
+            host_op: Span::millis(20),
+            observe: Span::millis(10),
+            doubt_limit: 1,
+            prepare_ttl: Span::millis(80),
+        },
+        sites: [("one".into(), site(10)), ("two".into(), site(20))].into(),
+        arbiter: Some(arbiter()),
+        ..policy()
     }
 }
 
 /// One group, one LUN, one VM, and an arbiter.
 fn armed(replica: Replica) -> Deployment {
-    let mut policy = policy();
-    policy.arbiter = Some(arbiter());
     Deployment {
         sites: sites(),
         luns: vec![Lun::of("lun", "san-1", 1).replicated(replica)],
@@ -43,7 +68,7 @@ fn armed(replica: Replica) -> Deployment {
         vms: vec![Vm::of("db", &["store"])],
         groups: vec![Group::of("shop", &["store"])],
         plans: vec![plan(&["shop"])],
-        policy,
+        policy: slow_policy(),
         ..Deployment::default()
     }
 }
@@ -136,16 +161,71 @@ pub fn arbiter_lost() -> Scope {
     scope("arbiter_lost", prose, synchronous(), &[], &faults)
 }
 
+/// The arbiter dies and starts again while the sites do not hear each other.
+#[must_use]
+pub fn arbiter_forgets() -> Scope {
+    let prose = "The peer does not hear the owner, and the arbiter dies and starts again at any moment: it counts every \
+                 lease as just given.";
+    let faults = [Fault::Cut(Wire::Peer(Side::One)), Fault::StopArbiter, Fault::StartArbiter];
+    scope("arbiter_forgets", prose, synchronous(), &[], &faults)
+}
+
+/// An acquire is in doubt while its owner asks for a promise.
+#[must_use]
+pub fn promise_in_doubt() -> Scope {
+    let prose = "The peer hears nothing of the owner and acquires; its letter is late. Then it hears the owner again, which \
+                 hears nothing of the arbiter and asks for a promise.";
+    let faults = [
+        Fault::Cut(Wire::Peer(Side::One)),
+        Fault::Mend(Wire::Peer(Side::One)),
+        Fault::Cut(Wire::ToArbiter(Side::Two)),
+        Fault::Cut(Wire::ToArbiter(Side::One)),
+    ];
+    scope("promise_in_doubt", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+}
+
+/// The peer's agent dies and starts again while the owner lives on its promises.
+#[must_use]
+pub fn peer_forgets() -> Scope {
+    let prose = "The arbiter does not hear the owner, which lives on its peer's promises; the peer's agent dies and \
+                 starts again, and then does not hear the owner either.";
+    let faults = [
+        Fault::Cut(Wire::ToArbiter(Side::One)),
+        Fault::StopAgent(Side::Two),
+        Fault::StartAgent(Side::Two),
+        Fault::Cut(Wire::Peer(Side::One)),
+    ];
+    scope("peer_forgets", prose, synchronous(), &[], &faults)
+}
+
+/// The owner's array tells nothing while its copy falls behind.
+#[must_use]
+pub fn async_blind() -> Scope {
+    let prose = "Replication stops, the owner's array stops telling how far behind it is, and the site goes dark: what \
+                 nobody knows permits no takeover.";
+    let faults = [
+        Fault::Cut(Wire::Frames(Side::One)),
+        Fault::SilenceArray(farshore_core::ids::ArrayIx(0)),
+        Fault::LoseSite(Side::One),
+    ];
+    let deployment = armed(Replica::asynchronous("san-2", 1, Span::millis(75)));
+    scope("async_blind", prose, deployment, &[(Budget::Write, 1)], &faults)
+}
+
+/// A LUN is lost where there is an arbiter.
+#[must_use]
+pub fn armed_pdl() -> Scope {
+    let prose = "A LUN is lost; its group is handed over while leases run, and then its new owner's site goes dark.";
+    let faults = [Fault::LoseLun(Side::One, super::lun(0)), Fault::LoseSite(Side::Two)];
+    scope("armed_pdl", prose, synchronous(), &[], &faults)
+}
+
 /// The arbiter is slow.
 #[must_use]
 pub fn arbiter_slow() -> Scope {
-    let prose = "A letter is late while the ways from the arbiter break: acquires in doubt, promises, renewals that come \
+    let prose = "A letter is late while the way from the arbiter to the owner breaks: acquires in doubt, promises, renewals that come \
                  too late.";
-    let faults = [
-        Fault::Cut(Wire::FromArbiter(Side::One)),
-        Fault::Cut(Wire::FromArbiter(Side::Two)),
-        Fault::Cut(Wire::Peer(Side::One)),
-    ];
+    let faults = [Fault::Cut(Wire::FromArbiter(Side::One)), Fault::Cut(Wire::Peer(Side::One))];
     scope("arbiter_slow", prose, synchronous(), &[(Budget::Late, 1)], &faults)
 }
 
