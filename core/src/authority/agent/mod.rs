@@ -6,7 +6,9 @@
 
 mod acquire;
 mod claim;
+mod fact;
 mod hear;
+mod held;
 mod ladder;
 mod owner;
 mod record;
@@ -15,168 +17,15 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 pub use claim::{Claim, Told};
+pub use fact::{AgentEffect, AgentFact};
 pub use record::{AgentRecord, Doubt, Known, VERSION};
 
-use super::proof::Stamp;
-use super::wire::{Denial, Note, Reply, Request, Say};
+use self::held::{Cx, Durability, Held, Stage};
 use crate::effect::SaveId;
 use crate::error::RestoreError;
-use crate::event::Event;
-use crate::guard::{self, Guard};
-use crate::ids::{Digest, GroupIx, GroupKey, Index, LunKey};
+use crate::ids::{Digest, GroupIx, GroupKey, Index};
 use crate::inventory::Site;
-use crate::operation::{Op, ReplicationSeen};
-use crate::policy;
 use crate::time::{Instant, Millis};
-
-/// What an agent is told.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AgentFact {
-    /// A deadline has come.
-    Wake,
-    /// A batch is durable.
-    Saved(SaveId),
-    /// A batch could not be saved: the agent stops for good (J7).
-    SaveFailed(SaveId),
-    /// The arbiter answers.
-    Reply(Reply),
-    /// The peer's agent says something.
-    Note(Note),
-    /// The arrays answer [`AgentEffect::Read`]: each LUN of the group, as seen, or not seen at all (O6).
-    Read {
-        /// The group.
-        group: GroupKey,
-        /// Its LUNs.
-        luns: Vec<(LunKey, Option<ReplicationSeen>)>,
-    },
-    /// A synchronous mirror is broken, and writes to it wait for [`AgentEffect::Degrade`]; or is whole again. A level.
-    Mirror {
-        /// The LUN.
-        lun: LunKey,
-        /// Whether it is broken.
-        broken: bool,
-    },
-    /// The enforcers have stopped this group, because nobody renewed its authority (O3); or its hosts and arrays have
-    /// just been switched on. A level, until it is given authority anew.
-    Enforced(GroupKey),
-    /// The site's manager wants authority (O10).
-    Claim(Claim),
-    /// The site's manager wants the group of a silent site (O4), at the epoch that it knows.
-    Acquire {
-        /// The group.
-        group: GroupKey,
-        /// An operator accepts the loss; with no arbiter, also states that the owner is fenced (O9).
-        forced: bool,
-    },
-}
-
-/// What an agent wants done.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AgentEffect {
-    /// Make these records durable, all or none, in the agent's own store.
-    Save {
-        /// Names the batch.
-        id: SaveId,
-        /// The records, each replacing the one of its group.
-        batch: Vec<AgentRecord>,
-    },
-    /// Send to the arbiter.
-    Ask(Request),
-    /// Send to the peer's agent.
-    Say(Note),
-    /// Read the replication of a group's LUNs from their arrays; [`AgentFact::Read`] follows (O6).
-    Read(GroupKey),
-    /// Fence: stop a VM, or make a LUN read-only (O3).
-    Do(Op),
-    /// Acknowledge writes to this LUN that are not mirrored, from now on (O6).
-    Degrade(LunKey),
-    /// Tell the site's manager what it has.
-    Tell(Told),
-    /// Tell the site's manager why its acquire came to nothing.
-    Deny {
-        /// The group.
-        group: GroupKey,
-        /// Why.
-        why: Denial,
-    },
-    /// Tell the site's manager that nothing has been heard of the peer's agent for `site_grace`; or that it is back.
-    Silent(bool),
-    /// Tell people.
-    Event(Event),
-}
-
-/// Whether a record is durable.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Durability {
-    Clean,
-    Dirty,
-    Saving,
-    SavingOlder,
-}
-
-/// What is lost in a restart.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Run {
-    /// When the last renewal that was granted was sent (O2).
-    lease: Option<Instant>,
-    /// When the last request for a promise that was given was sent (O2).
-    promise: Option<Instant>,
-    /// Unrenewed since, where neither was ever known.
-    since: Instant,
-    /// A promise to the peer counts as live until then (O2).
-    given: Option<Instant>,
-    /// When the next renewal, or the next word of an acquire, is due.
-    due: Option<Instant>,
-    /// The arrays have been asked, and are waited for until then (O6).
-    reading: Option<Instant>,
-    /// How far the ladder has gone since the turn was taken (O3).
-    stage: Stage,
-    /// Synchronous LUNs whose mirror is broken (O6).
-    broken: BTreeSet<LunKey>,
-    /// The first word that said so.
-    confessed: Option<Stamp>,
-    /// The last stamp of this millisecond.
-    stamped: Option<(Instant, u16)>,
-    /// What the manager was told last.
-    told: Option<Told>,
-    /// What the peer waits for, to be said once the record is durable.
-    say: Option<Say>,
-    /// An acquire came to nothing.
-    denied: Option<Denial>,
-    /// The arbiter knows that this site is there (O7).
-    joined: bool,
-    /// The arbiter or the peer has confirmed the epoch (J5).
-    known: bool,
-    /// Standing promise held, and given back, as they are durable.
-    durable: (Option<u32>, Option<u32>),
-}
-
-/// Stages of self-fencing (O3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Stage {
-    Covered,
-    Alerted,
-    Stopping,
-    Stopped,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-struct Held {
-    record: AgentRecord,
-    durability: Durability,
-    run: Run,
-}
-
-/// What a step of one group is given.
-struct Cx<'a> {
-    site: &'a Site,
-    arbiter: Option<&'a policy::Arbiter>,
-    now: Instant,
-    boot: u32,
-    /// Nothing has been heard of the peer's agent for long.
-    silent: bool,
-    out: &'a mut Vec<AgentEffect>,
-}
 
 /// The holder of one site's authority. A value: clone it, compare it, hash it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -437,107 +286,5 @@ impl SiteAgent {
         let id = SaveId { boot: self.boot, bit: self.bit };
         self.saving = Some((id, groups));
         effects.push(AgentEffect::Save { id, batch });
-    }
-}
-
-impl Held {
-    fn restored(site: &Site, record: AgentRecord, now: Instant) -> Self {
-        let promised = site.policy.arbiter.as_ref().filter(|_| guard::on(Guard::O7Peer) && record.stands_by());
-        let run = Run {
-            lease: None,
-            promise: None,
-            since: if site.policy.arbiter.is_some() { now } else { Instant(0) },
-            given: promised.map(|a| now + a.leases.given()),
-            due: None,
-            reading: None,
-            stage: Stage::Covered,
-            broken: BTreeSet::new(),
-            confessed: None,
-            stamped: None,
-            told: None,
-            say: None,
-            denied: None,
-            joined: false,
-            known: false,
-            durable: (record.held, record.returned),
-        };
-        Self { record, durability: Durability::Clean, run }
-    }
-
-    fn change(&mut self, change: impl FnOnce(&mut AgentRecord)) {
-        let before = self.record;
-        change(&mut self.record);
-        if self.record != before {
-            self.durability = match self.durability {
-                Durability::Clean | Durability::Dirty => Durability::Dirty,
-                Durability::Saving | Durability::SavingOlder => Durability::SavingOlder,
-            };
-        }
-    }
-
-    fn clean(&self) -> bool {
-        self.durability == Durability::Clean
-    }
-
-    /// Whatever can be said or done now. Called after everything that touches the group.
-    fn step(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
-        if cx.arbiter.is_some() {
-            self.climb(cx, g);
-        }
-        if !self.clean() {
-            return;
-        }
-        self.run.durable = (self.record.held, self.record.returned);
-        if let Some(say) = self.run.say.take() {
-            self.say(cx, say);
-        }
-        if let Some(why) = self.run.denied.take() {
-            cx.out.push(AgentEffect::Deny { group: self.record.group, why });
-        }
-        self.ask_when_due(cx);
-        self.tell(cx);
-    }
-
-    fn say(&self, cx: &mut Cx<'_>, say: Say) {
-        cx.out.push(AgentEffect::Say(Note { group: self.record.group, epoch: self.record.authority.epoch(), say }));
-    }
-
-    fn deadline(&self, cx: &Cx<'_>) -> Option<Instant> {
-        let arbiter = cx.arbiter?;
-        [self.run.due, self.run.reading, self.run.given, self.next_stage(arbiter)].into_iter().flatten().min()
-    }
-
-    /// Something of the group is due.
-    fn due(&mut self, cx: &mut Cx<'_>) {
-        self.run.given = self.run.given.filter(|&until| until > cx.now);
-        if let Some(arbiter) = cx.arbiter {
-            let live = |sent: &Instant| *sent + arbiter.leases.length() > cx.now;
-            self.run.lease = self.run.lease.filter(live);
-            self.run.promise = self.run.promise.filter(live);
-        }
-        if self.run.reading.is_some_and(|until| until <= cx.now) {
-            self.renew(cx, super::proof::Proof::Unknown);
-        }
-    }
-
-    fn shift(&mut self, by: Millis) {
-        let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
-        let Run { lease, promise, since, given, due, reading, confessed, say, stamped, .. } = &mut self.run;
-        back(since);
-        if let Some((at, _)) = stamped {
-            back(at);
-        }
-        for at in [lease, promise, given, due, reading] {
-            at.iter_mut().for_each(back);
-            // As early as that is over, whatever it was.
-            *at = at.filter(|at| at.0 > 0);
-        }
-        confessed.iter_mut().for_each(|stamp| stamp.shift(by, 1));
-        if let Some(Say::Promise { stamp, .. } | Say::Noted(stamp)) = say {
-            stamp.shift(by, 0);
-        }
-        if let Some((stamp, _)) = &mut self.record.promised {
-            stamp.shift(by, 1);
-        }
     }
 }
