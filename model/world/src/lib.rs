@@ -42,6 +42,7 @@ pub mod disk;
 mod drive;
 mod drive_agents;
 mod enabled;
+mod faults;
 pub mod ghost;
 pub mod host;
 pub mod in_flight;

@@ -1,0 +1,96 @@
+//! Faults: what a scope or a scenario lets go wrong, carried out.
+
+use farshore_core::authority::agent::AgentFact;
+use farshore_core::ids::{Index, Side};
+
+use crate::drive::{Drive, Input};
+use crate::host::{Guest, Health};
+use crate::reports::Report;
+use crate::scope::{Fault, Wire};
+
+impl Drive<'_> {
+    pub(crate) fn fault(&mut self, fault: Fault) -> bool {
+        if !self.world.can_break(self.setup, fault) {
+            return false;
+        }
+        if let Some(at) = self.setup.scope.faults.iter().position(|(f, _)| *f == fault) {
+            let left = &mut self.world.faults[at];
+            *left = left.saturating_sub(1);
+        }
+        let (setup, world) = (self.setup, &mut *self.world);
+        match fault {
+            Fault::LoseLun(side, lun) => world.lose_lun(setup, side, lun, self.out),
+            Fault::ReturnLun(side, lun) => world.return_lun(side, lun),
+            Fault::LoseArray(array) => {
+                world.arrays[array.at()] = false;
+                let info = &setup.inventory().arrays[array];
+                for &lun in &info.luns {
+                    if world.luns[lun.at()].at(info.side).is_some_and(|c| c.present) {
+                        world.lose_lun(setup, info.side, lun, self.out);
+                    }
+                }
+            }
+            Fault::SilenceArray(array) => world.arrays[array.at()] = false,
+            Fault::WakeArray(array) => world.arrays[array.at()] = true,
+            Fault::Path(host, lun, path, says) => {
+                let side = setup.inventory().hosts[host].side;
+                let Some(copy) = world.luns[lun.at()].at_mut(side) else { return false };
+                let Some(paths) = copy.paths_mut(setup, lun, host) else { return false };
+                paths.report = Report::Due;
+                for (at, said) in paths.says.iter_mut().enumerate() {
+                    if path.is_none_or(|p| usize::from(p) == at) {
+                        *said = says;
+                    }
+                }
+                paths.claimed |= paths.all_lost(true);
+            }
+            Fault::HangHost(host) => {
+                world.hosts[host.at()].health = Health::Hung;
+                world.ghost.ailed[host.at()] = true;
+            }
+            Fault::WakeHost(host) => world.hosts[host.at()].health = Health::Up,
+            Fault::LoseHost(host) => {
+                world.lose_host(setup, host, self.out);
+                world.ghost.ailed[host.at()] = true;
+            }
+            Fault::ReturnHost(host) => world.return_host(setup, host),
+            Fault::HangGuest(side, vm) => world.vms[vm.at()].at[side.at()].guest = Guest::Hung,
+            Fault::LoseSite(side) => world.lose_site(setup, side, self.out),
+            Fault::ReturnSite(side) => {
+                world.return_site(setup, side);
+                self.start_agent(side);
+            }
+            Fault::Isolate(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = true),
+            Fault::Rejoin(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = false),
+            Fault::StopAgent(side) => {
+                let node = world.node_mut(side);
+                (node.agent, node.paused) = (None, false);
+                node.agent_alerts.clear();
+            }
+            Fault::StartAgent(side) => self.start_agent(side),
+            Fault::PauseAgent(side) => world.node_mut(side).paused = true,
+            Fault::ResumeAgent(side) => {
+                world.node_mut(side).paused = false;
+                self.queue(Input::Agent(side, AgentFact::Wake));
+                self.report_struck(side);
+            }
+            Fault::StopArbiter => {
+                if let Some(third) = &mut world.third {
+                    std::sync::Arc::make_mut(third).machine = None;
+                }
+            }
+            Fault::StartArbiter => self.start_arbiter(),
+            Fault::Hasten => {
+                let policy = setup.site(Side::One).policy.arbiter;
+                if let (Some(third), Some(policy)) = (&mut world.third, policy)
+                    && let Some(machine) = &mut std::sync::Arc::make_mut(third).machine
+                {
+                    machine.hasten(policy.leases.slip());
+                }
+            }
+            Fault::Cut(wire) => world.cut[wire.at()] = true,
+            Fault::Mend(wire) => world.cut[wire.at()] = false,
+        }
+        true
+    }
+}
