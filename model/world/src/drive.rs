@@ -119,7 +119,7 @@ impl<'a> Drive<'a> {
         let now = self.world.now;
         let before = self.world.node(side).manager.clone();
         let mut effects = Effects::new();
-        let forced = if let Command::Force(group) = command { Some(group) } else { None };
+        let forced = if let Command::Force(group) | Command::TakeOver(group) = command { Some(group) } else { None };
         let result = self.core(side, |manager, site| manager.command(site, now, command, &mut effects));
         match result {
             Some(Ok(())) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use farshore_core::effect::Effect;
-use farshore_core::ids::{GroupIx, HostIx, Index, Side};
+use farshore_core::ids::{Epoch, GroupIx, HostIx, Index, Side};
 use farshore_core::input::Fact;
 use farshore_core::message::Message;
 use farshore_core::operation::Op;
@@ -163,8 +163,13 @@ impl World {
     #[must_use]
     pub fn active(&self, setup: &Setup, group: GroupIx) -> Option<Side> {
         let home = setup.inventory().groups[group].home;
-        let is_active = |s: Side| self.record(setup, s, group).map_or(s == home, |r| r.authority.is_active());
-        Side::BOTH.into_iter().find(|&s| is_active(s))
+        let first = Epoch::FIRST;
+        let active = |s: Side| match self.record(setup, s, group) {
+            Some(record) => record.authority.is_active().then(|| record.authority.epoch()),
+            None => (s == home).then_some(first),
+        };
+        // A site that has not heard that its group has moved still says that it is active.
+        Side::BOTH.into_iter().filter_map(|s| Some((active(s)?, s))).max_by_key(|&(epoch, _)| epoch).map(|(_, s)| s)
     }
 
     /// The nearest deadline of a manager that is up.

@@ -9,6 +9,9 @@ pub(super) const PROPERTY: Property = Property { name: "I11", rule: "one workflo
 fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
     for g in setup.inventory().groups.indices() {
         let leads = |side: Side| {
+            if world.node(side).dark {
+                return false;
+            }
             // Without authority a record leads nothing: its agent has not heard yet that the group has moved (O1).
             let may = |r: &GroupRecord| !r.authority.is_active() || world.enforcers_allow(side, Some(g));
             world.record(setup, side, g).filter(|r| may(r)).is_some_and(|r| match &r.work {

@@ -15,7 +15,7 @@ pub(super) fn taken(world: &mut World, setup: &Setup, side: Side, group: GroupIx
     let before = Epoch(record.authority.epoch().0.saturating_sub(1));
     // A grant stands in the place of a release: nobody has handed a plan over (O11).
     let Some(release) = world.ghost.epoch(group, before).release else {
-        if world.third.is_none() {
+        if world.third.is_none() && !world.ghost.epoch(group, before).seized {
             world.ghost.breached("I21", "a group is taken that nobody has released");
         }
         return;

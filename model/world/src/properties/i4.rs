@@ -9,7 +9,6 @@ pub(super) const PROPERTY: Property = Property {
     holds: |world, _| unbroken(world, "I4"),
 };
 
-/// A copy becomes writable.
 /// Nothing of the group can run or be written at the site any more: fenced, by whatever means (O3).
 fn fenced(world: &World, setup: &Setup, side: Side, group: GroupIx) -> bool {
     let group = &setup.inventory().groups[group];
@@ -17,12 +16,14 @@ fn fenced(world: &World, setup: &Setup, side: Side, group: GroupIx) -> bool {
     luns && group.vms.iter().all(|v| !world.runs(side, *v))
 }
 
+/// A copy becomes writable.
 pub(super) fn writable(world: &mut World, setup: &Setup, side: Side, lun: LunIx, group: GroupIx, op: &Op) {
     let epoch = op.id.token.epoch;
     let state = &world.luns[lun.at()];
     let old = Epoch(epoch.0.saturating_sub(1));
     let released = epoch <= Epoch::FIRST || world.ghost.epoch(group, old).release.is_some_and(|r| r.by != side);
-    let released = released || (world.third.is_some() && fenced(world, setup, side.peer(), group));
+    let seized = world.third.is_some() || world.ghost.epoch(group, old).seized;
+    let released = released || (seized && fenced(world, setup, side.peer(), group));
     let what = if state.pair.source == Some(side.peer()) && state.flows() {
         "a copy becomes writable while replication into it runs"
     } else if world.ghost.epoch(group, epoch).owner != Some(side) {

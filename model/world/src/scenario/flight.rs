@@ -16,6 +16,7 @@ use crate::host::Guest;
 use crate::reports::Report;
 use crate::scope::Wire;
 use crate::setup::Setup;
+use crate::third::Letter;
 use crate::world::{Flight, World};
 
 /// How long things take.
@@ -54,6 +55,7 @@ enum Going {
     Sync(LunIx),
     Cycle(u32),
     Land(LunIx),
+    Mirror(LunIx),
     Write(VmIx),
 }
 
@@ -66,6 +68,7 @@ pub(crate) struct Flights {
     ops: [Vec<(Flight<Op>, Fate)>; 2],
     requests: [Vec<(Flight<Effect>, Fate)>; 2],
     facts: [Vec<(Fact, Fate)>; 2],
+    letters: Vec<(Flight<Letter>, Fate)>,
     /// What could go on, with a sign that changes when it is another thing that goes on.
     going: Vec<(Going, Option<(u64, Fate)>)>,
     pub(crate) disturbances: Vec<Disturbance>,
@@ -88,7 +91,7 @@ impl Flights {
             for side in Side::BOTH {
                 going.extend(setup.hosts_of(side, lun).iter().map(|&h| Going::Report(h, lun)));
             }
-            going.extend([Going::Sync(lun), Going::Land(lun)]);
+            going.extend([Going::Sync(lun), Going::Land(lun), Going::Mirror(lun)]);
         }
         for vm in inventory.vms.indices() {
             going.extend(Side::BOTH.map(|s| Going::Beat(s, vm)));
@@ -104,6 +107,7 @@ impl Flights {
             ops: [Vec::new(), Vec::new()],
             requests: [Vec::new(), Vec::new()],
             facts: [Vec::new(), Vec::new()],
+            letters: Vec::new(),
             going: going.into_iter().map(|g| (g, None)).collect(),
             disturbances: Vec::new(),
             late: LATE,
@@ -134,6 +138,10 @@ impl Flights {
             merge(&mut facts, &world.desks[at].facts, |_| self.plain(now, late));
             self.facts[at] = facts;
         }
+        let mut letters = core::mem::take(&mut self.letters);
+        let sites = self.pace.delays.sites;
+        merge(&mut letters, &world.post, |_| self.plain(now, sites));
+        self.letters = letters;
         let mut going = core::mem::take(&mut self.going);
         for (what, state) in &mut going {
             match (sign(setup, world, *what), state.as_ref()) {
@@ -243,7 +251,7 @@ impl Flights {
                 Guest::Off | Guest::Up | Guest::Hung => management,
             },
             Going::Sync(lun) if world.luns[lun.at()].pair.resync == Resync::Copying => self.pace.replication.resync,
-            Going::Sync(_) => management,
+            Going::Sync(_) | Going::Mirror(_) => management,
             Going::Cycle(_) => self.pace.replication.pause,
             Going::Land(_) => self.pace.replication.delta,
             Going::Write(_) => self.pace.guests.write_every,
@@ -290,6 +298,10 @@ impl Flights {
                 offer(fate, &|| world.wire(Wire::Answers(side)), &|| Action::Arrive { side, at: n });
             }
         }
+        for (n, (flight, fate)) in (0..).zip(&self.letters) {
+            let action = || Action::Letter { at: n, how: Delivery::Once };
+            offer(fate, &|| world.wire(flight.item.wire()), &action);
+        }
         for (what, state) in &self.going {
             if let Some((_, fate)) = state {
                 offer(fate, &|| true, &|| going(*what));
@@ -319,6 +331,7 @@ impl Flights {
             Action::Message { to, at, .. } => forget(&mut self.mail[to.at()], at),
             Action::Request { side, at, .. } => forget(&mut self.requests[side.at()], at),
             Action::Arrive { side, at } => forget(&mut self.facts[side.at()], at),
+            Action::Letter { at, .. } => forget(&mut self.letters, at),
             _ => {}
         }
     }
@@ -382,6 +395,7 @@ fn sign(setup: &Setup, world: &World, what: Going) -> Option<u64> {
         }
         Going::Cycle(set) => world.can_cycle(setup, set as usize).then_some(0),
         Going::Land(lun) => world.can_land(setup, lun).then_some(0),
+        Going::Mirror(lun) => world.mirror_news(setup, lun).map(|(_, broken)| u64::from(broken)),
         Going::Write(vm) => Side::BOTH.into_iter().any(|s| world.can_write(setup, s, vm)).then_some(0),
     }
 }
@@ -394,6 +408,7 @@ const fn going(what: Going) -> Action {
         Going::Sync(lun) => Action::Sync(lun),
         Going::Cycle(set) => Action::Cycle(set),
         Going::Land(lun) => Action::Land(lun),
+        Going::Mirror(lun) => Action::Mirror(lun),
         Going::Write(vm) => Action::Write(vm),
     }
 }

@@ -239,6 +239,9 @@ impl Runner<'_> {
             Act::Faults(faults) => {
                 for fault in faults {
                     self.act(Action::Fault(fault));
+                    if let Fault::ReturnSite(side) = fault {
+                        self.act(Action::Restart(side));
+                    }
                 }
             }
             Act::HangGuest(side, vm) => {

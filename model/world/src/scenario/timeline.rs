@@ -1,5 +1,6 @@
 //! The timeline: what the scenario does to the world, and when.
 
+mod authority;
 mod disturb;
 mod order;
 
@@ -177,6 +178,16 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         | Deed::ReturnHost(_)
         | Deed::HangHost(_)
         | Deed::WakeHost(_) => device(names, &deed),
+        Deed::LoseSite(_)
+        | Deed::ReturnSite(_)
+        | Deed::IsolateSite(_)
+        | Deed::RejoinSite(_)
+        | Deed::StopAgent(_)
+        | Deed::StartAgent(_)
+        | Deed::PauseAgent(_)
+        | Deed::ResumeAgent(_)
+        | Deed::StopArbiter(_)
+        | Deed::StartArbiter(_) => authority::authority(names, &deed),
         Deed::SlowOperations(_)
         | Deed::FailOperations(_)
         | Deed::HangOperations(_)
@@ -191,6 +202,7 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
         | Deed::Cancel(_)
         | Deed::Force(_)
         | Deed::Retry(_)
+        | Deed::TakeOver(_)
         | Deed::StartRemainder(_)
         | Deed::RetryVm(_)
         | Deed::SkipVm(_)
