@@ -1,23 +1,25 @@
 //! What is under way in the world, and when each thing is due: the scheduler that a world with a real clock needs.
 
+mod fate;
+mod going;
+
 use farshore_core::effect::Effect;
-use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
+use farshore_core::ids::Side;
 use farshore_core::input::Fact;
 use farshore_core::message::Message;
-use farshore_core::operation::{Goal, Op};
+use farshore_core::operation::Op;
 use farshore_core::time::Instant;
 
 use super::file::{Between, Delays, Guests, Operations, Replication};
 use super::kinds::Verb;
-use super::timeline::{Disturbance, How, Struck};
-use crate::action::{Action, Answering, Delivery, Doing};
-use crate::array::Resync;
-use crate::host::Guest;
-use crate::reports::Report;
+use super::timeline::{Disturbance, How};
+use crate::action::{Action, Answering, Delivery};
 use crate::scope::Wire;
 use crate::setup::Setup;
 use crate::third::Letter;
 use crate::world::{Flight, World};
+use fate::{Fate, LATE, NEVER, delivery, doing};
+use going::{Going, going, sign};
 
 /// How long things take.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,33 +32,6 @@ pub struct Pace {
     pub operations: Operations,
     /// `[replication]`.
     pub replication: Replication,
-}
-
-/// How late a second copy, or an answer, is where nothing says it.
-const LATE: Between = Between::ms(20_000, 60_000);
-/// A host repeats a report that nobody acknowledges.
-const REPEAT: Between = Between::ms(5000, 5000);
-
-/// When something is due, and what becomes of it then. `due` of [`NEVER`]: it hangs.
-#[derive(Clone, Copy, Debug)]
-struct Fate {
-    due: Instant,
-    how: Option<How>,
-}
-
-const NEVER: Instant = Instant(u64::MAX);
-
-/// Something that goes on by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Going {
-    Save(Side),
-    Report(HostIx, LunIx),
-    Beat(Side, VmIx),
-    Sync(LunIx),
-    Cycle(u32),
-    Land(LunIx),
-    Mirror(LunIx),
-    Write(VmIx),
 }
 
 /// Everything that is under way.
@@ -152,111 +127,6 @@ impl Flights {
         }
         self.going = going;
         self.late = LATE;
-    }
-
-    fn plain(&mut self, now: Instant, between: Between) -> Fate {
-        let due = Instant(now.0 + self.draw(between));
-        Fate { due, how: None }
-    }
-
-    /// The first disturbance that strikes, and one strike less of it.
-    fn struck(&mut self, strikes: impl Fn(&Struck) -> bool) -> Option<How> {
-        let found = self.disturbances.iter_mut().find(|d| d.left != Some(0) && strikes(&d.what))?;
-        if let Some(left) = &mut found.left {
-            *left -= 1;
-        }
-        Some(found.how)
-    }
-
-    fn mail_fate(&mut self, now: Instant, from: Side, flight: &Flight<Message>) -> Fate {
-        if flight.late {
-            let late = self.late;
-            return self.plain(now, late);
-        }
-        let how = self.struck(|s| matches!(s, Struck::Mail { from: f } if f.is_none_or(|f| f == from)));
-        let sites = self.pace.delays.sites;
-        self.fated(now, sites, how)
-    }
-
-    fn op_fate(&mut self, now: Instant, side: Side, flight: &Flight<Op>) -> Fate {
-        if flight.late {
-            let late = self.late;
-            return self.plain(now, late);
-        }
-        let op = flight.item;
-        let verb = Verb::of(op.goal);
-        let how = self.struck(|s| match s {
-            Struck::Op { verb: v, target: t, side: at } => {
-                v.is_none_or(|v| v.strikes(verb))
-                    && t.is_none_or(|t| t == op.id.target)
-                    && at.is_none_or(|at| at == side)
-            }
-            Struck::Mail { .. } | Struck::Report { .. } => false,
-        });
-        let takes = self.takes(verb);
-        let mut fate = self.fated(now, takes, how);
-        if let (Goal::Stopped { grace: Some(grace) }, None) = (op.goal, how) {
-            // A guest that takes longer than its grace is powered off.
-            fate.due = fate.due.min(Instant(now.0 + grace.0 + self.pace.operations.power_off.most));
-        }
-        fate
-    }
-
-    fn fated(&mut self, now: Instant, takes: Between, how: Option<How>) -> Fate {
-        let mut fate = Fate { how, ..self.plain(now, takes) };
-        match how {
-            Some(How::Slow(by)) => fate.due = Instant(fate.due.0 + self.draw(by)),
-            Some(How::Hang) => fate.due = NEVER,
-            _ => {}
-        }
-        fate
-    }
-
-    const fn takes(&self, verb: Verb) -> Between {
-        let o = &self.pace.operations;
-        match verb {
-            Verb::Drain => o.drain,
-            Verb::StopReplication => o.stop_replication,
-            Verb::ReadOnly => o.read_only,
-            Verb::Cut => o.cut,
-            Verb::RollBack => o.roll_back,
-            Verb::ReadWrite => o.read_write,
-            Verb::Replicate => o.replicate,
-            Verb::Fence => o.fence,
-            Verb::Mount => o.mount,
-            Verb::Stop => o.stop,
-            Verb::PowerOff => o.power_off,
-            Verb::Start => o.start,
-            Verb::Register => o.register,
-        }
-    }
-
-    fn going_fate(&mut self, setup: &Setup, world: &World, what: Going) -> Fate {
-        let management = self.pace.delays.management;
-        let between = match what {
-            Going::Save(_) => self.pace.delays.journal,
-            Going::Report(host, lun) => {
-                if report(setup, world, host, lun) == Some(Report::Told) {
-                    REPEAT
-                } else {
-                    let how = self.struck(|s| match s {
-                        Struck::Report { host: h, lun: l } => h.is_none_or(|h| h == host) && l.is_none_or(|l| l == lun),
-                        Struck::Op { .. } | Struck::Mail { .. } => false,
-                    });
-                    return self.fated(world.now, management, how);
-                }
-            }
-            Going::Beat(side, vm) => match world.vms[vm.at()].at[side.at()].guest {
-                Guest::Booting => self.pace.guests.boot,
-                Guest::Off | Guest::Up | Guest::Hung => management,
-            },
-            Going::Sync(lun) if world.luns[lun.at()].pair.resync == Resync::Copying => self.pace.replication.resync,
-            Going::Sync(_) | Going::Mirror(_) => management,
-            Going::Cycle(_) => self.pace.replication.pause,
-            Going::Land(_) => self.pace.replication.delta,
-            Going::Write(_) => self.pace.guests.write_every,
-        };
-        self.plain(world.now, between)
     }
 
     /// Nothing more goes wrong; what hangs goes on.
@@ -363,71 +233,5 @@ fn merge<T: Ord + Clone>(fates: &mut Vec<(T, Fate)>, there: &[T], mut new: impl 
 fn forget<T>(fates: &mut Vec<T>, at: u32) {
     if (at as usize) < fates.len() {
         fates.remove(at as usize);
-    }
-}
-
-fn report(setup: &Setup, world: &World, host: HostIx, lun: LunIx) -> Option<Report> {
-    let side = setup.inventory().hosts[host].side;
-    world.luns[lun.at()].at(side)?.paths(setup, lun, host).map(|p| p.report)
-}
-
-/// Whether something can go on, and a number that tells one going from the next.
-fn sign(setup: &Setup, world: &World, what: Going) -> Option<u64> {
-    match what {
-        Going::Save(side) => {
-            let saving = world.node(side).saving.as_ref()?;
-            Some(u64::from(saving.id.boot) << 1 | u64::from(saving.id.bit))
-        }
-        Going::Report(host, lun) => {
-            let side = setup.inventory().hosts[host].side;
-            match report(setup, world, host, lun)? {
-                Report::Quiet => None,
-                told => world.can_report(side, host).then_some(u64::from(told == Report::Told)),
-            }
-        }
-        Going::Beat(side, vm) => {
-            let booting = world.vms[vm.at()].at[side.at()].guest == Guest::Booting;
-            world.can_beat(side, vm).then_some(u64::from(booting))
-        }
-        Going::Sync(lun) => {
-            let copying = world.luns[lun.at()].pair.resync == Resync::Copying;
-            world.can_sync(setup, lun).then_some(u64::from(copying))
-        }
-        Going::Cycle(set) => world.can_cycle(setup, set as usize).then_some(0),
-        Going::Land(lun) => world.can_land(setup, lun).then_some(0),
-        Going::Mirror(lun) => world.mirror_news(setup, lun).map(|(_, broken)| u64::from(broken)),
-        Going::Write(vm) => Side::BOTH.into_iter().any(|s| world.can_write(setup, s, vm)).then_some(0),
-    }
-}
-
-const fn going(what: Going) -> Action {
-    match what {
-        Going::Save(side) => Action::Saved(side),
-        Going::Report(host, lun) => Action::Report { host, lun },
-        Going::Beat(side, vm) => Action::Beat(side, vm),
-        Going::Sync(lun) => Action::Sync(lun),
-        Going::Cycle(set) => Action::Cycle(set),
-        Going::Land(lun) => Action::Land(lun),
-        Going::Mirror(lun) => Action::Mirror(lun),
-        Going::Write(vm) => Action::Write(vm),
-    }
-}
-
-const fn delivery(how: Option<How>) -> Delivery {
-    match how {
-        Some(How::Lose) => Delivery::Lost,
-        Some(How::Twice(_)) => Delivery::Doubled,
-        _ => Delivery::Once,
-    }
-}
-
-const fn doing(how: Option<How>) -> Doing {
-    match how {
-        Some(How::Fail) => Doing::Fails,
-        Some(How::Mute) => Doing::Mute,
-        Some(How::AnswerLate(_)) => Doing::AnswerLate,
-        Some(How::Twice(_)) => Doing::Twice,
-        Some(How::Lose) => Doing::Lost,
-        Some(How::Slow(_) | How::Hang) | None => Doing::Done,
     }
 }
