@@ -13,7 +13,7 @@ use farshore_core::operation::{Goal, Op, OpId, Step, Target};
 
 use crate::action::{Action, Answering, Choice, Delivery, Doing};
 use crate::reports::Says;
-use crate::scope::{Fault, Wire};
+use crate::scope::{Fault, Holder, Store, Wire};
 use crate::setup::Setup;
 use crate::third::Letter;
 use crate::world::World;
@@ -337,6 +337,25 @@ impl Names<'_> {
             Fault::Hasten => "the arbiter's clock has run ahead".into(),
             Fault::Cut(wire) => format!("cut: {}", self.wire(wire)),
             Fault::Mend(wire) => format!("mended: {}", self.wire(wire)),
+            Fault::Keep(store) => format!("copied: {}", self.store(store)),
+            Fault::Restore(store) => format!("put back from the copy: {}", self.store(store)),
+            Fault::ReplaceArbiter => "the arbiter's store is made anew".into(),
+            Fault::Slip(holder, drift) => format!("the clock of {} drifts by {drift} ppm", self.holder(holder)),
+            Fault::Jump(holder, by) => format!("the clock of {} jumps ahead by {} ms", self.holder(holder), by.0),
+        }
+    }
+
+    fn store(&self, store: Store) -> String {
+        match store {
+            Store::Journal(side) => format!("the journal of {}", self.site(side)),
+            Store::Authority(holder) => format!("the store of {}", self.holder(holder)),
+        }
+    }
+
+    fn holder(&self, holder: Holder) -> String {
+        match holder {
+            Holder::Agent(side) => format!("the agent of {}", self.site(side)),
+            Holder::Arbiter => "the arbiter".into(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use farshore_core::authority::agent::AgentFact;
+use farshore_core::authority::agent::{AgentFact, SiteAgent};
 use farshore_core::authority::arbiter::ArbiterFact;
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::effect::{Effect, Effects};
@@ -266,7 +266,8 @@ impl<'a> Drive<'a> {
                 self.run();
             }
             let site = self.setup.site(side);
-            let due = |a: &farshore_core::authority::agent::SiteAgent| a.next_deadline(site).is_some_and(|at| at <= to);
+            let shown = self.world.agents_now(side);
+            let due = |a: &SiteAgent| a.next_deadline(site).is_some_and(|at| at <= shown);
             let node = self.world.node(side);
             if node.agent_answers() && node.agent.as_ref().is_some_and(due) {
                 self.queue(Input::Agent(side, AgentFact::Wake));

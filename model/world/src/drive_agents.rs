@@ -22,7 +22,7 @@ impl Drive<'_> {
             return;
         }
         let woken = fact == AgentFact::Wake;
-        let (site, now) = (self.setup.site(side), self.world.now);
+        let (site, now) = (self.setup.site(side), self.world.agents_now(side));
         let Some(agent) = self.world.node_mut(side).agent.as_mut() else { return };
         let mut effects = Vec::new();
         let handled = catch_unwind(AssertUnwindSafe(|| agent.handle(site, now, fact, &mut effects)));
@@ -42,7 +42,7 @@ impl Drive<'_> {
 
     /// An agent starts from its records.
     pub(crate) fn start_agent(&mut self, side: Side) {
-        let now = self.world.now;
+        let now = self.world.agents_now(side);
         let node = self.world.node_mut(side);
         node.agent_boot += 1;
         let (boot, records) = (node.agent_boot, node.agent_records.clone());
@@ -161,7 +161,7 @@ impl Drive<'_> {
 
     /// A fact for the arbiter.
     pub(crate) fn arbiter(&mut self, fact: ArbiterFact) {
-        let now = self.world.now;
+        let now = self.world.clocks.arbiter().shows(self.world.now);
         let Some(machine) = self.world.third.as_mut().and_then(|t| std::sync::Arc::make_mut(t).machine.as_mut()) else {
             return;
         };
@@ -190,7 +190,7 @@ impl Drive<'_> {
 
     /// The arbiter starts from its records.
     pub(crate) fn start_arbiter(&mut self) {
-        let now = self.world.now;
+        let now = self.world.clocks.arbiter().shows(self.world.now);
         let policy = self.setup.site(Side::One).policy.arbiter;
         let (Some(third), Some(policy)) = (&mut self.world.third, policy) else { return };
         let third = std::sync::Arc::make_mut(third);

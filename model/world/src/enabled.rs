@@ -8,7 +8,7 @@ use crate::action::{Action, Answering, Choice, Delivery, Doing, Rank};
 use crate::host::{Guest, Health};
 use crate::reports::Report;
 use crate::scope::{Budget, Fault, Order, Wire};
-use crate::setup::Setup;
+use crate::setup::{Clock, Setup};
 use crate::world::World;
 
 impl Doing {
@@ -324,6 +324,11 @@ impl World {
             Fault::Cut(Wire::ToArbiter(_) | Wire::FromArbiter(_)) if self.third.is_none() => false,
             Fault::Cut(wire) => !self.cut[wire.at()],
             Fault::Mend(wire) => self.cut[wire.at()],
+            Fault::Keep(store) => self.can_keep(setup, store),
+            Fault::Restore(store) => self.can_restore(store),
+            Fault::ReplaceArbiter => self.arbiter_is_down(),
+            // A clock that begins at zero again and again has no rate.
+            Fault::Slip(..) | Fault::Jump(..) => self.third.is_some() && setup.clock == Clock::Real,
         }
     }
 }

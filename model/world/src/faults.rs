@@ -90,6 +90,11 @@ impl Drive<'_> {
             }
             Fault::Cut(wire) => world.cut[wire.at()] = true,
             Fault::Mend(wire) => world.cut[wire.at()] = false,
+            Fault::Keep(store) => world.keep(store),
+            Fault::Restore(store) => world.restore_kept(store),
+            Fault::ReplaceArbiter => world.replace_arbiter(),
+            Fault::Slip(holder, drift) => world.slip_clock(holder, drift),
+            Fault::Jump(holder, by) => world.jump_clock(holder, by),
         }
         true
     }

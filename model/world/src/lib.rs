@@ -25,6 +25,7 @@
 //! | [`node`] | a manager and its journal |
 //! | [`array`](mod@array), [`replication`], [`disk`] | LUN copies, what flows between them, which writes are on them |
 //! | [`host`] | hosts and VMs |
+//! | [`clocks`], [`kept`] | clocks that drift, stores that go back |
 //! | [`reports`] | what paths say and hosts report |
 //! | [`properties`], [`ghost`], [`intent`] | what must always hold, and what has to be remembered for it |
 //! | [`milestones`] | what must be reachable |
@@ -35,6 +36,7 @@
 pub mod action;
 mod apply;
 pub mod array;
+pub mod clocks;
 pub mod config;
 mod converge;
 mod describe;
@@ -47,6 +49,7 @@ pub mod ghost;
 pub mod host;
 pub mod in_flight;
 pub mod intent;
+pub mod kept;
 pub mod milestones;
 pub mod node;
 pub mod properties;
@@ -65,7 +68,7 @@ mod world;
 pub use action::{Action, Choice, Outcome, Rank};
 pub use milestones::{Milestone, SOMETIMES};
 pub use properties::{ALWAYS, Property, Violation};
-pub use scope::{Budget, Budgets, Fault, Order, Scope, Wire};
+pub use scope::{Budget, Budgets, Fault, Holder, Order, Scope, Store, Wire};
 pub use setup::{Clock, Object, SetInfo, Setup};
 pub use trace::{Replay, Start, Trace, TraceError, run_trace};
 pub use world::{Desk, Flight, World};

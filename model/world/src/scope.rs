@@ -3,6 +3,7 @@
 use farshore_core::ids::{ArrayIx, HostIx, LunIx, Side, VmIx};
 use farshore_core::input::Command;
 use farshore_core::spec::Deployment;
+use farshore_core::time::Millis;
 
 use crate::reports::Says;
 
@@ -31,7 +32,6 @@ pub enum Fault {
     ReturnHost(HostIx),
     /// The guest of a VM that starts at a site never becomes ready.
     HangGuest(Side, VmIx),
-    /// A wire is cut. What is in flight on it stays there.
     /// A whole site goes dark: power, hosts, arrays, manager, agent.
     LoseSite(Side),
     /// Its power is back.
@@ -54,10 +54,38 @@ pub enum Fault {
     StartArbiter,
     /// The arbiter's clock has run ahead of the sites' as far as drift allows over one lease (O2).
     Hasten,
-    /// A link breaks.
+    /// A wire is cut. What is in flight on it stays there.
     Cut(Wire),
     /// It is whole again.
     Mend(Wire),
+    /// Somebody copies a store, in place of any earlier copy.
+    Keep(Store),
+    /// The machine, which is down, will start from the copy.
+    Restore(Store),
+    /// The arbiter, which is down, will start from an empty store of a higher incarnation (O7).
+    ReplaceArbiter,
+    /// A clock runs faster or slower from now on, in parts per million.
+    Slip(Holder, i32),
+    /// A clock jumps ahead.
+    Jump(Holder, Millis),
+}
+
+/// Who counts authority by a clock of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Holder {
+    /// A site's agent, and the enforcers there.
+    Agent(Side),
+    /// The arbiter.
+    Arbiter,
+}
+
+/// Where something durable is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Store {
+    /// The journal of a site's manager.
+    Journal(Side),
+    /// The store of an agent, or of the arbiter.
+    Authority(Holder),
 }
 
 /// One direction of a connection.
@@ -94,7 +122,7 @@ impl Wire {
         Self::FromArbiter(Side::Two),
     ];
 
-    /// Position in [`Wire::ALL`].
+    /// The wires by which a site reaches its peer and the arbiter.
     #[must_use]
     pub const fn around(side: Side) -> [Self; 6] {
         [
@@ -107,7 +135,7 @@ impl Wire {
         ]
     }
 
-    /// Its place in a table.
+    /// Position in [`Wire::ALL`].
     #[must_use]
     pub const fn at(self) -> usize {
         match self {

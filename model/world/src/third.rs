@@ -87,8 +87,9 @@ impl World {
         for (g, group) in setup.inventory().groups.iter() {
             let node = self.node(side);
             let agent = node.agent.as_ref().filter(|_| node.agent_answers());
-            if let Some(left) = agent.and_then(|a| a.authority(setup.site(side), self.now, group.key)) {
-                self.enforced[side.at()][g.at()] = Some(self.now + left);
+            let shown = self.agents_now(side);
+            if let Some(left) = agent.and_then(|a| a.authority(setup.site(side), shown, group.key)) {
+                self.enforced[side.at()][g.at()] = Some(self.now + self.clocks.agent(side).lasts(left));
             }
         }
     }

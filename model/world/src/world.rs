@@ -11,9 +11,11 @@ use farshore_core::record::GroupRecord;
 use farshore_core::time::{Instant, Millis};
 
 use crate::array::{LunCopy, LunState, Pair};
+use crate::clocks::Clocks;
 use crate::disk::Content;
 use crate::ghost::Ghost;
 use crate::host::{Guest, Health, HostGroup, HostState, VmAt, VmState};
+use crate::kept::Kept;
 use crate::node::Node;
 use crate::replication::SetState;
 use crate::reports::Paths;
@@ -60,6 +62,10 @@ pub struct World {
     pub orders: Box<[u8]>,
     /// How often nuisances may still happen.
     pub budgets: Budgets,
+    /// The clocks of agents and arbiter.
+    pub clocks: Clocks,
+    /// Copies of what was durable.
+    pub kept: Option<Box<Kept>>,
     /// What the properties remember.
     pub ghost: Ghost,
 }
@@ -115,6 +121,8 @@ impl World {
             faults: vec![0; setup.scope.faults.len()].into(),
             orders: vec![0; setup.scope.orders.len()].into(),
             budgets: Budgets::NONE,
+            clocks: Clocks::default(),
+            kept: None,
             ghost: Ghost::new(setup),
         };
         for (v, vm) in inventory.vms.iter() {
@@ -178,7 +186,9 @@ impl World {
         let up = Side::BOTH.into_iter().map(|s| self.node(s)).filter(|n| n.is_up());
         let manager = up.filter_map(|n| n.manager.as_ref()?.next_deadline()).map(|(at, _)| at).min();
         let agents = Side::BOTH.into_iter().filter(|&s| self.node(s).agent_answers());
-        let agent = agents.filter_map(|s| self.node(s).agent.as_ref()?.next_deadline(setup.site(s))).min();
+        let of_agent =
+            |s: Side| Some(self.clocks.agent(s).reaches(self.node(s).agent.as_ref()?.next_deadline(setup.site(s))?));
+        let agent = agents.filter_map(of_agent).min();
         [manager, agent, self.next_enforced()].into_iter().flatten().min()
     }
 

@@ -1,5 +1,7 @@
 //! What is wrong with a scenario, where, and what to do about it.
 
+mod link;
+
 use core::fmt;
 use core::ops::Range;
 use std::path::PathBuf;
@@ -7,6 +9,8 @@ use std::path::PathBuf;
 use farshore_core::inventory::ConfigError;
 
 use crate::config::ConfigFileError;
+
+pub use link::LinkError;
 
 /// Why a scenario could not be read or begun.
 #[derive(Debug)]
@@ -30,6 +34,15 @@ pub enum ScenarioError {
         problem: String,
         /// What to do about it.
         help: String,
+    },
+    /// An event about a link names something that there is not.
+    Link {
+        /// Name of the file.
+        file: String,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong, and what is allowed.
+        why: LinkError,
     },
     /// There is nothing of this name.
     Name {
@@ -60,6 +73,7 @@ impl fmt::Display for ScenarioError {
             Self::Open { path, why } => write!(f, "{}: {why}", path.display()),
             Self::Format(error) => error.fmt(f),
             Self::Meaning { file, line, problem, help } => write!(f, "{file}:{line}: {problem}\n  = {help}"),
+            Self::Link { file, line, why } => write!(f, "{file}:{line}: {why}\n  = {}", why.help()),
             Self::Name { problem, help } => write!(f, "{problem}\n  = {help}"),
             Self::Deployment { file, why } => write!(f, "{file}: {why}"),
             Self::Unprotected { file, groups } => write!(
@@ -83,20 +97,41 @@ impl From<ConfigFileError> for ScenarioError {
 /// Something that makes no sense, and where in the text.
 #[derive(Clone, Debug)]
 pub(crate) struct Nonsense {
-    pub(crate) at: Range<usize>,
-    pub(crate) problem: String,
-    pub(crate) help: String,
+    at: Range<usize>,
+    what: Wrong,
+}
+
+/// What makes no sense.
+#[derive(Clone, Debug)]
+enum Wrong {
+    Words { problem: String, help: String },
+    Link(LinkError),
 }
 
 impl Nonsense {
     pub(crate) fn new(at: &Range<usize>, problem: impl Into<String>, help: impl Into<String>) -> Self {
-        Self { at: at.clone(), problem: problem.into(), help: help.into() }
+        Self { at: at.clone(), what: Wrong::Words { problem: problem.into(), help: help.into() } }
+    }
+
+    pub(crate) fn link(at: &Range<usize>, why: LinkError) -> Self {
+        Self { at: at.clone(), what: Wrong::Link(why) }
     }
 
     /// The error, for the file with this text.
     pub(crate) fn within(self, file: &str, text: &str) -> ScenarioError {
         let before = text.get(..self.at.start.min(text.len())).unwrap_or(text);
-        let line = before.matches('\n').count() + 1;
-        ScenarioError::Meaning { file: file.into(), line, problem: self.problem, help: self.help }
+        let (file, line) = (file.into(), before.matches('\n').count() + 1);
+        match self.what {
+            Wrong::Words { problem, help } => ScenarioError::Meaning { file, line, problem, help },
+            Wrong::Link(why) => ScenarioError::Link { file, line, why },
+        }
+    }
+
+    /// The error, where there is no file.
+    pub(crate) fn of_name(self) -> ScenarioError {
+        match self.what {
+            Wrong::Words { problem, help } => ScenarioError::Name { problem, help },
+            Wrong::Link(why) => ScenarioError::Name { problem: why.to_string(), help: why.help() },
+        }
     }
 }

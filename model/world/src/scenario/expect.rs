@@ -22,6 +22,7 @@ pub(crate) enum Expectation {
     Downtime { vm: VmIx, below: Millis },
     WritesLost { vm: VmIx, most: u32 },
     NeverTwice { vm: VmIx },
+    NeverStops { vm: VmIx },
     Owner { group: GroupIx, owner: Side, by: Option<Millis> },
     Epoch { group: GroupIx, epoch: Epoch },
     Alert { kind: AlertKind, side: Option<Side>, about: Option<String>, by: Option<Millis>, at_end: bool },
@@ -139,6 +140,9 @@ fn of_vms(
         if e.never_twice == Some(true) {
             all.push(Expectation::NeverTwice { vm });
         }
+        if e.never_stops == Some(true) {
+            all.push(Expectation::NeverStops { vm });
+        }
     }
     Ok(())
 }
@@ -170,12 +174,13 @@ fn subjects(place: &Range<usize>, e: &ExpectFile) -> Result<(), Nonsense> {
         return Err(Nonsense::new(place, problem, help));
     };
     let alerts: &[&str] = &["alert", "no-alert"];
-    let claims: [(&str, bool, &[&str]); 11] = [
+    let claims: [(&str, bool, &[&str]); 12] = [
         ("runs-at", e.runs_at.is_some(), &["vm"]),
         ("stays-down", e.stays_down.is_some(), &["vm"]),
         ("downtime-below", e.downtime_below.is_some(), &["vm"]),
         ("writes-lost", e.writes_lost.is_some(), &["vm"]),
         ("never-twice", e.never_twice.is_some(), &["vm"]),
+        ("never-stops", e.never_stops.is_some(), &["vm"]),
         ("owner", e.owner.is_some(), &["group"]),
         ("epoch", e.epoch.is_some(), &["group"]),
         ("about", e.about.is_some(), alerts),

@@ -13,7 +13,9 @@ use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use toml::Spanned;
 
 use super::kinds::AlertKind;
-pub(crate) use event::{Deed, Direction, EventFile, GroupAt, LinkAt, LunAt, MailFile, OpsFile, VmAt};
+pub(crate) use event::{
+    ClockFile, Deed, EventFile, FlapFile, GroupAt, LetterFile, LinkAt, LunAt, MailFile, OpsFile, VmAt,
+};
 
 /// A scenario file.
 #[derive(Clone, Debug, Deserialize)]
@@ -227,6 +229,7 @@ pub(crate) struct ExpectFile {
     pub(crate) downtime_below: Option<Span>,
     pub(crate) writes_lost: Option<u32>,
     pub(crate) never_twice: Option<bool>,
+    pub(crate) never_stops: Option<bool>,
     // Of a group.
     pub(crate) owner: Option<Spanned<String>>,
     pub(crate) epoch: Option<u64>,

@@ -13,7 +13,7 @@ use farshore_core::time::Instant;
 use super::file::{Between, Delays, Guests, Operations, Replication};
 use super::kinds::Verb;
 use super::timeline::{Disturbance, How};
-use crate::action::{Action, Answering, Delivery};
+use crate::action::{Action, Answering};
 use crate::scope::Wire;
 use crate::setup::Setup;
 use crate::third::Letter;
@@ -89,7 +89,7 @@ impl Flights {
         }
     }
 
-    fn draw(&mut self, between: Between) -> u64 {
+    pub(crate) fn draw(&mut self, between: Between) -> u64 {
         self.rng.u64(between.least..=between.most)
     }
 
@@ -114,8 +114,7 @@ impl Flights {
             self.facts[at] = facts;
         }
         let mut letters = core::mem::take(&mut self.letters);
-        let sites = self.pace.delays.sites;
-        merge(&mut letters, &world.post, |_| self.plain(now, sites));
+        merge(&mut letters, &world.post, |f| self.letter_fate(now, f));
         self.letters = letters;
         let mut going = core::mem::take(&mut self.going);
         for (what, state) in &mut going {
@@ -169,7 +168,7 @@ impl Flights {
             }
         }
         for (n, (flight, fate)) in (0..).zip(&self.letters) {
-            let action = || Action::Letter { at: n, how: Delivery::Once };
+            let action = || Action::Letter { at: n, how: delivery(fate.how) };
             offer(fate, &|| world.wire(flight.item.wire()), &action);
         }
         for (what, state) in &self.going {
@@ -185,6 +184,7 @@ impl Flights {
         let how = match action {
             Action::Op { side, at, .. } => self.ops[side.at()].get(at as usize).and_then(|(_, f)| f.how),
             Action::Message { to, at, .. } => self.mail[to.at()].get(at as usize).and_then(|(_, f)| f.how),
+            Action::Letter { at, .. } => self.letters.get(at as usize).and_then(|(_, f)| f.how),
             _ => None,
         };
         if let Some(How::Twice(by) | How::AnswerLate(by)) = how {

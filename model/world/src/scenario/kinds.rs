@@ -59,19 +59,6 @@ impl<'de> Deserialize<'de> for Says {
     }
 }
 
-/// The links of a pair of sites.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum LinkName {
-    /// Between the managers.
-    #[default]
-    Sites,
-    /// Between the arrays.
-    Replication,
-    /// Between a site's manager and its hosts and arrays.
-    Management,
-}
-
 /// A kind of operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "kebab-case")]

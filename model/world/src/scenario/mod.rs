@@ -23,7 +23,7 @@ use farshore_core::input::Command;
 use farshore_core::spec::Deployment;
 use farshore_core::time::Millis;
 
-pub use error::ScenarioError;
+pub use error::{LinkError, ScenarioError};
 pub use expect::Verdict;
 pub use file::{Between, Delays, Guests, Operations, Replication};
 pub use flight::Pace;
@@ -33,7 +33,7 @@ pub use run::Run;
 
 use crate::config;
 use crate::reports::{GONE, Says};
-use crate::scope::{Budgets, Fault, Order, Scope};
+use crate::scope::{Budgets, Fault, Order, Scope, Store};
 use crate::setup::{Clock, Setup};
 use error::Nonsense;
 use expect::Expectation;
@@ -107,8 +107,9 @@ impl Scenario {
         let first = setup(scope(deployment.clone(), Vec::new(), Vec::new()))?;
         let within = |nonsense: Nonsense| nonsense.within(file, text);
         let protect = protected(&first, &parsed).map_err(within)?;
+        let third = first.site(Side::One).policy.arbiter.is_some();
         let events = parsed.events.iter().map(|e| (e.span(), e.get_ref().clone())).collect();
-        let events = timeline::plan(first.inventory(), events).map_err(within)?;
+        let events = timeline::plan(first.inventory(), third, events).map_err(within)?;
         let expects = parsed.expects.iter().map(|e| (e.span(), e.get_ref().clone())).collect();
         let expects = expect::resolve(first.inventory(), expects).map_err(within)?;
         let (orders, beginning) = orders(&first, &protect, &events);
@@ -184,7 +185,7 @@ impl Scenario {
     pub fn lun(&self, name: &str) -> Result<(Side, LunIx), ScenarioError> {
         let inventory = self.setup.inventory();
         let found = Names::new(inventory, &(0..0)).lun(name);
-        let lun = found.map_err(|n| ScenarioError::Name { problem: n.problem, help: n.help })?;
+        let lun = found.map_err(Nonsense::of_name)?;
         Ok((inventory.luns[lun].home, lun))
     }
 
@@ -195,7 +196,7 @@ impl Scenario {
     pub fn luns_of(&self, array: &str) -> Result<Vec<(Side, LunIx)>, ScenarioError> {
         let inventory = self.setup.inventory();
         let found = Names::new(inventory, &(0..0)).array(array);
-        let ix = found.map_err(|n| ScenarioError::Name { problem: n.problem, help: n.help })?;
+        let ix = found.map_err(Nonsense::of_name)?;
         let array = &inventory.arrays[ix];
         Ok(array.luns.iter().map(|&l| (array.side, l)).collect())
     }
@@ -277,6 +278,9 @@ fn faults(events: &[Planned]) -> Vec<(Fault, u8)> {
                     faults.extend([Says::Truth, Says::Healthy, GONE].map(|says| Fault::Path(host, *lun, None, says)));
                 }
             }
+            Act::Return(side) => faults.push(Fault::Restore(Store::Journal(*side))),
+            Act::Keep(store) => faults.push(Fault::Keep(*store)),
+            Act::Flap { wires, .. } => faults.extend(wires.iter().flat_map(|&w| [Fault::Cut(w), Fault::Mend(w)])),
             Act::Crash(..) | Act::Restart(_) | Act::Disturb(_) | Act::Calm | Act::Order(..) => {}
         }
     }

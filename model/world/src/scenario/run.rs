@@ -10,6 +10,7 @@ use farshore_core::time::{Instant, Millis};
 use super::Scenario;
 use super::error::ScenarioError;
 use super::expect::Verdict;
+use super::file::Between;
 use super::flight::Flights;
 use super::history::{History, What};
 use super::timeline::Act;
@@ -17,7 +18,7 @@ use crate::action::{Action, Outcome};
 use crate::host::Guest;
 use crate::properties::Violation;
 use crate::reports::{GONE, Report, Says};
-use crate::scope::Fault;
+use crate::scope::{Fault, Store, Wire};
 use crate::setup::Setup;
 use crate::world::World;
 
@@ -257,6 +258,13 @@ impl Runner<'_> {
                 }
             }
             Act::Restart(side) => drop(self.act(Action::Restart(side))),
+            Act::Return(side) => {
+                self.act(Action::Crash { side, kept: false, mute: false });
+                self.act(Action::Fault(Fault::Restore(Store::Journal(side))));
+                self.act(Action::Restart(side));
+            }
+            Act::Keep(store) => drop(self.act(Action::Fault(Fault::Keep(store)))),
+            Act::Flap { wires, down, up, times } => self.flap(wires, down, up, times),
             Act::Repeat(hosts, lun, times, pause) => {
                 hosts.iter().for_each(|&h| self.repeat(h, lun));
                 if times > 1 {
@@ -269,6 +277,20 @@ impl Runner<'_> {
                 self.hung.clear();
             }
             Act::Order(sides, command) => self.order(&sides, &command),
+        }
+    }
+
+    /// Wires break, heal after a while, and perhaps break again.
+    fn flap(&mut self, wires: Vec<Wire>, down: Between, up: Between, times: u32) {
+        let now = self.world.now - self.begin;
+        let healed = Millis(now.0 + self.flights.draw(down));
+        let again = Millis(healed.0 + self.flights.draw(up));
+        for &wire in &wires {
+            self.act(Action::Fault(Fault::Cut(wire)));
+        }
+        self.plan(healed, None, None, Act::Faults(wires.iter().copied().map(Fault::Mend).collect()));
+        if times > 1 {
+            self.plan(again, None, None, Act::Flap { wires, down, up, times: times - 1 });
         }
     }
 

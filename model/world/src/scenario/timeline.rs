@@ -2,7 +2,10 @@
 
 mod authority;
 mod disturb;
+mod links;
 mod order;
+mod reports;
+mod stores;
 
 use core::ops::Range;
 
@@ -13,11 +16,11 @@ use farshore_core::operation::Target;
 use farshore_core::time::Millis;
 
 use super::error::Nonsense;
-use super::file::{Between, Deed, Direction, EventFile, LinkAt, LunAt, VmAt};
-use super::kinds::{LinkName, Verb};
+use super::file::{Between, Deed, EventFile, LunAt, VmAt};
+use super::kinds::Verb;
 use super::names::Names;
 use crate::reports::{GONE, Says};
-use crate::scope::{Fault, Wire};
+use crate::scope::{Fault, Store, Wire};
 
 /// One thing that the scenario does.
 #[derive(Clone, Debug)]
@@ -43,6 +46,12 @@ pub(crate) enum Act {
     Crash(Side, Option<Millis>),
     /// It starts again.
     Restart(Side),
+    /// It starts again from the copy of its journal.
+    Return(Side),
+    /// A store is copied.
+    Keep(Store),
+    /// Wires are cut for a while, and whole for a while, so many times.
+    Flap { wires: Vec<Wire>, down: Between, up: Between, times: u32 },
     /// Hosts repeat their reports, so often, with this pause.
     Repeat(Vec<HostIx>, LunIx, u32, Millis),
     /// From now on, some things go wrong.
@@ -67,6 +76,7 @@ pub(crate) struct Disturbance {
 pub(crate) enum Struck {
     Op { verb: Option<Verb>, target: Option<Target>, side: Option<Side> },
     Mail { from: Option<Side> },
+    Letter { wires: Vec<Wire> },
     Report { host: Option<HostIx>, lun: Option<LunIx> },
 }
 
@@ -82,8 +92,12 @@ pub(crate) enum How {
     Lose,
 }
 
-/// Puts the events of a file in order of time.
-pub(crate) fn plan(inventory: &Inventory, events: Vec<(Range<usize>, EventFile)>) -> Result<Vec<Planned>, Nonsense> {
+/// Puts the events of a file in order of time. `third`: there is an arbiter.
+pub(crate) fn plan(
+    inventory: &Inventory,
+    third: bool,
+    events: Vec<(Range<usize>, EventFile)>,
+) -> Result<Vec<Planned>, Nonsense> {
     let mut planned = Vec::new();
     for (place, event) in events {
         let at = event.at.0;
@@ -100,7 +114,7 @@ pub(crate) fn plan(inventory: &Inventory, events: Vec<(Range<usize>, EventFile)>
             ),
         })?;
         let names = Names::new(inventory, &span);
-        let (words, side, act) = deed_of(&names, deed)?;
+        let (words, side, act) = deed_of(&names, third, deed)?;
         planned.push(Planned { at, words, side, act });
     }
     planned.sort_by_key(|p| p.at);
@@ -109,7 +123,7 @@ pub(crate) fn plan(inventory: &Inventory, events: Vec<(Range<usize>, EventFile)>
 
 type Resolved = (String, Option<Side>, Act);
 
-fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
+fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonsense> {
     match deed {
         Deed::LoseLun(lun) => lose_lun(names, &lun),
         Deed::ReturnLun(lun) => {
@@ -118,53 +132,22 @@ fn deed_of(names: &Names<'_>, deed: Deed) -> Result<Resolved, Nonsense> {
             faults.extend(paths(names.inventory, side, ix, Says::Truth));
             Ok((format!("LUN {} comes back", lun.lun), Some(side), Act::Faults(faults)))
         }
-        Deed::Paths(p) => {
-            let (host, lun) = (names.host(&p.host)?, names.lun(&p.lun)?);
-            let path = p.path.map_or_else(String::new, |n| format!(", path {n},"));
-            let words = format!("{}{path} says of LUN {}: {}", p.host, p.lun, says(p.say.0));
-            let side = names.inventory.hosts[host].side;
-            Ok((words, Some(side), Act::Faults(vec![Fault::Path(host, lun, p.path, p.say.0)])))
-        }
-        Deed::RepeatReports(r) => {
-            let lun = names.lun(&r.lun)?;
-            let home = names.inventory.luns[lun].home;
-            let hosts = match &r.host {
-                Some(host) => vec![names.host(host)?],
-                None => names.inventory.luns[lun].ends[home.at()].as_ref().map_or_else(Vec::new, |e| e.hosts.clone()),
-            };
-            let who = r.host.unwrap_or_else(|| "every host".into());
-            let words = format!("{who} reports LUN {} {} times more", r.lun, r.times);
-            let pause = r.every.map_or(Millis(10), |e| e.0);
-            let side = hosts.first().map(|&h| names.inventory.hosts[h].side);
-            Ok((words, side, Act::Repeat(hosts, lun, r.times, pause)))
-        }
-        Deed::LateReports(l) => {
-            let host = l.host.as_ref().map(|h| names.host(h)).transpose()?;
-            let lun = l.lun.as_ref().map(|n| names.lun(n)).transpose()?;
-            let who = l.host.map_or_else(|| "hosts".into(), |h| format!("host {h}"));
-            let what = Struck::Report { host, lun };
-            let words = format!("from now on, reports of {who} are late");
-            Ok((words, None, Act::Disturb(Disturbance { what, how: How::Slow(l.by), left: None })))
-        }
-        Deed::HangGuest(vm) => {
-            let (side, ix) = vm_at(names, &vm)?;
-            let site = &names.inventory.sites[side.at()].name;
-            Ok((format!("from now on, {} never becomes ready at {site}", vm.vm), Some(side), Act::HangGuest(side, ix)))
-        }
-        Deed::CrashManager(m) => {
-            let side = names.site(&m.site)?;
-            Ok((
-                format!("the manager of {} crashes", m.site),
-                Some(side),
-                Act::Crash(side, m.restart_after.map(|s| s.0)),
-            ))
-        }
-        Deed::RestartManager(m) => {
-            let side = names.site(&m.site)?;
-            Ok((format!("the manager of {} starts again", m.site), Some(side), Act::Restart(side)))
-        }
-        Deed::Cut(link) => cut(names, &link, true),
-        Deed::Mend(link) => cut(names, &link, false),
+        Deed::Paths(_) | Deed::RepeatReports(_) | Deed::LateReports(_) => reports::report(names, deed),
+        Deed::HangGuest(_) | Deed::CrashManager(_) | Deed::RestartManager(_) => machine(names, &deed),
+        Deed::Cut(link) => links::cut(names, third, &link),
+        Deed::Mend(link) => links::mend(names, third, &link),
+        Deed::Flap(flap) => links::flap(names, third, flap),
+        Deed::LoseLetters(f) => links::letters(names, third, "lose-letters", &f),
+        Deed::LateLetters(f) => links::letters(names, third, "late-letters", &f),
+        Deed::DoubleLetters(f) => links::letters(names, third, "double-letters", &f),
+        Deed::SnapshotManager(_)
+        | Deed::RestoreManager(_)
+        | Deed::SnapshotAgent(_)
+        | Deed::RestoreAgent(_)
+        | Deed::SnapshotArbiter(_)
+        | Deed::RestoreArbiter(_)
+        | Deed::ReplaceArbiter(_) => stores::store(names, third, &deed),
+        Deed::SlipClock(_) | Deed::JumpClock(_) => stores::clock(names, third, &deed),
         Deed::EndDisturbances(true) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
         Deed::EndDisturbances(false) => Err(Nonsense::new(
             names.at,
@@ -246,6 +229,26 @@ fn lose_lun(names: &Names<'_>, lun: &LunAt) -> Result<Resolved, Nonsense> {
     Ok((words, Some(side), Act::Faults(faults)))
 }
 
+fn machine(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
+    match deed {
+        Deed::HangGuest(vm) => {
+            let (side, ix) = vm_at(names, vm)?;
+            let site = &names.inventory.sites[side.at()].name;
+            Ok((format!("from now on, {} never becomes ready at {site}", vm.vm), Some(side), Act::HangGuest(side, ix)))
+        }
+        Deed::CrashManager(m) => {
+            let side = names.site(&m.site)?;
+            let act = Act::Crash(side, m.restart_after.map(|s| s.0));
+            Ok((format!("the manager of {} crashes", m.site), Some(side), act))
+        }
+        Deed::RestartManager(m) => {
+            let side = names.site(&m.site)?;
+            Ok((format!("the manager of {} starts again", m.site), Some(side), Act::Restart(side)))
+        }
+        _ => unreachable!("only guests and managers"),
+    }
+}
+
 fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
     let array = |name: &String| names.array(name).map(|ix| (ix, names.inventory.arrays[ix].side));
     let host = |name: &String| names.host(name).map(|ix| (ix, names.inventory.hosts[ix].side));
@@ -281,47 +284,6 @@ fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
         _ => unreachable!("only devices"),
     };
     Ok((words, Some(side), Act::Faults(vec![fault])))
-}
-
-fn cut(names: &Names<'_>, link: &LinkAt, broken: bool) -> Result<Resolved, Nonsense> {
-    let from = link.from.as_ref().map(|n| names.site(n)).transpose()?;
-    let sides = from.map_or_else(|| Side::BOTH.to_vec(), |s| vec![s]);
-    let site_name = |s: Side| names.inventory.sites[s.at()].name.as_str();
-    let way = from.map_or_else(String::new, |s| format!(", from {} to {}", site_name(s), site_name(s.peer())));
-    let management = link.link == LinkName::Management;
-    if management == link.from.is_some() && management
-        || !management && (link.site.is_some() || link.direction.is_some())
-    {
-        return Err(Nonsense::new(
-            names.at,
-            "these keys do not belong to this link",
-            "the links `sites` and `replication` have `from`, the link `management` has `site` and `direction`",
-        ));
-    }
-    let (what, side, wires): (String, Option<Side>, Vec<Wire>) = match link.link {
-        LinkName::Sites => {
-            (format!("the link between the managers{way}"), None, sides.into_iter().map(Wire::Peer).collect())
-        }
-        LinkName::Replication => {
-            (format!("the replication link{way}"), None, sides.into_iter().map(Wire::Frames).collect())
-        }
-        LinkName::Management => {
-            let Some(site) = &link.site else {
-                let help = "say whose: { link = \"management\", site = \"NAME\" }";
-                return Err(Nonsense::new(names.at, "each site has a management network of its own", help));
-            };
-            let side = names.site(site)?;
-            let (wires, half) = match link.direction {
-                None => (vec![Wire::Orders(side), Wire::Answers(side)], ""),
-                Some(Direction::Orders) => (vec![Wire::Orders(side)], ", from the manager"),
-                Some(Direction::Answers) => (vec![Wire::Answers(side)], ", to the manager"),
-            };
-            (format!("the management network of {site}{half}"), Some(side), wires)
-        }
-    };
-    let words = format!("{what} is {}", if broken { "cut" } else { "whole again" });
-    let fault = |w| if broken { Fault::Cut(w) } else { Fault::Mend(w) };
-    Ok((words, side, Act::Faults(wires.into_iter().map(fault).collect())))
 }
 
 /// What a path says, in words.

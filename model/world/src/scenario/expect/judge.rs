@@ -90,6 +90,12 @@ impl Expectation {
                 let found = if twice { "it ran in two places at once" } else { "never" };
                 verdict(format!("{} never runs twice", vm_name(*vm)), !twice, found.into())
             }
+            Self::NeverStops { vm } => {
+                let story = &history.vms[vm.at()];
+                let met = story.down.is_empty() && story.stays.len() == 1;
+                let found = if met { "never".into() } else { format!("down for {}", seconds(story.downtime(end))) };
+                verdict(format!("{} never stops", vm_name(*vm)), met, found)
+            }
             Self::Owner { group, owner, by } => {
                 let tenures = &history.groups[group.at()];
                 let (met, found) = owned(tenures, *owner, *by, &site);

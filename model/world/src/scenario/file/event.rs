@@ -10,7 +10,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use toml::Spanned;
 
 use super::Between;
-use crate::scenario::kinds::{LinkName, Says, Verb};
+use crate::scenario::kinds::{Says, Verb};
 
 /// Gives a table of which one key is needed a short form: text alone stands for that key.
 macro_rules! short {
@@ -89,23 +89,56 @@ pub(crate) struct SiteOnly {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LinkAt {
-    pub(crate) link: LinkName,
+    pub(crate) link: String,
     #[serde(default)]
     pub(crate) from: Option<String>,
     #[serde(default)]
     pub(crate) site: Option<String>,
     #[serde(default)]
-    pub(crate) direction: Option<Direction>,
+    pub(crate) direction: Option<String>,
 }
 
-/// Which half of a site's management network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Direction {
-    /// From the manager to hosts and arrays.
-    Orders,
-    /// Back.
-    Answers,
+/// A link that comes and goes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct FlapFile {
+    pub(crate) link: String,
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    #[serde(default)]
+    pub(crate) site: Option<String>,
+    #[serde(default)]
+    pub(crate) direction: Option<String>,
+    /// It is cut for this long.
+    pub(crate) down: Between,
+    /// It is whole for this long.
+    pub(crate) up: Between,
+    pub(crate) times: u32,
+}
+
+/// Some of the letters between agents and arbiter that follow go wrong.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LetterFile {
+    #[serde(default)]
+    pub(crate) from: Option<String>,
+    #[serde(default)]
+    pub(crate) to: Option<String>,
+    #[serde(default)]
+    pub(crate) times: Option<u32>,
+    #[serde(default)]
+    pub(crate) by: Option<Between>,
+}
+
+/// A clock that drifts, or jumps.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ClockFile {
+    pub(crate) of: String,
+    #[serde(default)]
+    pub(crate) ppm: Option<i32>,
+    #[serde(default)]
+    pub(crate) by: Option<Span>,
 }
 
 /// What paths are made to say.
@@ -246,6 +279,19 @@ deeds! {
     take_over TakeOver: GroupAt,
     cut Cut: LinkAt,
     mend Mend: LinkAt,
+    flap Flap: FlapFile,
+    lose_letters LoseLetters: LetterFile,
+    late_letters LateLetters: LetterFile,
+    double_letters DoubleLetters: LetterFile,
+    snapshot_manager SnapshotManager: String,
+    restore_manager RestoreManager: String,
+    snapshot_agent SnapshotAgent: String,
+    restore_agent RestoreAgent: String,
+    snapshot_arbiter SnapshotArbiter: bool,
+    restore_arbiter RestoreArbiter: bool,
+    replace_arbiter ReplaceArbiter: bool,
+    slip_clock SlipClock: ClockFile,
+    jump_clock JumpClock: ClockFile,
     slow_operations SlowOperations: OpsFile,
     fail_operations FailOperations: OpsFile,
     hang_operations HangOperations: OpsFile,

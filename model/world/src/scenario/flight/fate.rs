@@ -10,6 +10,7 @@ use crate::action::{Delivery, Doing};
 use crate::scenario::file::Between;
 use crate::scenario::kinds::Verb;
 use crate::scenario::timeline::{How, Struck};
+use crate::third::Letter;
 use crate::world::Flight;
 
 /// How late a second copy, or an answer, is where nothing says it.
@@ -49,6 +50,17 @@ impl Flights {
         self.fated(now, sites, how)
     }
 
+    pub(super) fn letter_fate(&mut self, now: Instant, flight: &Flight<Letter>) -> Fate {
+        if flight.late {
+            let late = self.late;
+            return self.plain(now, late);
+        }
+        let wire = flight.item.wire();
+        let how = self.struck(|s| matches!(s, Struck::Letter { wires } if wires.contains(&wire)));
+        let sites = self.pace.delays.sites;
+        self.fated(now, sites, how)
+    }
+
     pub(super) fn op_fate(&mut self, now: Instant, side: Side, flight: &Flight<Op>) -> Fate {
         if flight.late {
             let late = self.late;
@@ -62,7 +74,7 @@ impl Flights {
                     && t.is_none_or(|t| t == op.id.target)
                     && at.is_none_or(|at| at == side)
             }
-            Struck::Mail { .. } | Struck::Report { .. } => false,
+            Struck::Mail { .. } | Struck::Letter { .. } | Struck::Report { .. } => false,
         });
         let takes = self.takes(verb);
         let mut fate = self.fated(now, takes, how);

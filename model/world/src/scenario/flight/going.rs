@@ -40,7 +40,7 @@ impl Flights {
                 } else {
                     let how = self.struck(|s| match s {
                         Struck::Report { host: h, lun: l } => h.is_none_or(|h| h == host) && l.is_none_or(|l| l == lun),
-                        Struck::Op { .. } | Struck::Mail { .. } => false,
+                        Struck::Op { .. } | Struck::Mail { .. } | Struck::Letter { .. } => false,
                     });
                     return self.fated(world.now, management, how);
                 }
