@@ -1,10 +1,13 @@
 //! Copies of what is durable, and what becomes of a machine that is given an old one: nobody saw to it that a store
 //! only goes forward.
 
+use std::collections::BTreeSet;
+
 use farshore_core::Records;
 use farshore_core::authority::agent::AgentRecord;
 use farshore_core::authority::arbiter::ArbiterRecords;
-use farshore_core::ids::Side;
+use farshore_core::ids::{GroupKey, Side};
+use farshore_core::record::GroupRecord;
 
 use crate::scope::{Holder, Store};
 use crate::setup::{Clock, Setup};
@@ -16,6 +19,8 @@ pub struct Kept {
     managers: [Option<(u32, Records)>; 2],
     agents: [Option<(u32, Vec<AgentRecord>)>; 2],
     arbiter: Option<(u32, ArbiterRecords)>,
+    /// Groups whose record came from an old copy, and was not written since: somebody's hand wrote it, not the manager.
+    put_back: [BTreeSet<GroupKey>; 2],
 }
 
 impl World {
@@ -80,9 +85,28 @@ impl World {
     }
 
     fn restore_journal(&mut self, side: Side, copy: Option<(u32, Records)>) {
-        if let Some((boot, records)) = copy {
-            let node = self.node_mut(side);
-            (node.boot, node.records) = (boot, records);
+        let Some((boot, records)) = copy else { return };
+        let node = self.node_mut(side);
+        let lost = core::mem::replace(&mut node.records, records);
+        node.boot = boot;
+        let older = |r: &&GroupRecord| {
+            lost.groups.binary_search_by_key(&r.group, |l| l.group).is_ok_and(|at| lost.groups[at] != **r)
+        };
+        let put_back = self.node(side).records.groups.iter().filter(older).map(|r| r.group).collect();
+        if let Some(kept) = &mut self.kept {
+            kept.put_back[side.at()] = put_back;
+        }
+    }
+
+    /// Whether a site's record of a group says what a manager made durable last.
+    pub(crate) fn is_its_own(&self, side: Side, group: GroupKey) -> bool {
+        self.kept.as_ref().is_none_or(|kept| !kept.put_back[side.at()].contains(&group))
+    }
+
+    /// A manager has made a record durable.
+    pub(crate) fn written(&mut self, side: Side, group: GroupKey) {
+        if let Some(kept) = &mut self.kept {
+            kept.put_back[side.at()].remove(&group);
         }
     }
 

@@ -9,7 +9,8 @@ pub(super) const PROPERTY: Property = Property { name: "I11", rule: "one workflo
 fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
     for g in setup.inventory().groups.indices() {
         let leads = |side: Side| {
-            if world.node(side).dark {
+            // A record that came from an old copy of the journal leads nothing before its manager has made it its own.
+            if world.node(side).dark || !world.is_its_own(side, setup.inventory().groups[g].key) {
                 return false;
             }
             // Without authority a record leads nothing: its agent has not heard yet that the group has moved (O1).

@@ -15,8 +15,10 @@ fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
     let active = |side: Side, g: GroupIx| {
         let home = setup.inventory().groups[g].home == side;
         // A record without authority makes nobody active: its agent has not heard yet that the group has moved (O1).
-        // Neither does the record of a site that is dark.
-        let may = !world.node(side).dark && (world.third.is_none() || world.enforcers_allow(side, Some(g)));
+        // Neither does the record of a site that is dark, nor one that came from an old copy of the journal: what counts
+        // is what its manager makes of it.
+        let own = !world.node(side).dark && world.is_its_own(side, setup.inventory().groups[g].key);
+        let may = own && (world.third.is_none() || world.enforcers_allow(side, Some(g)));
         may && world.record(setup, side, g).map_or(home, |r| r.authority.is_active())
     };
     let both = |g: GroupIx| Side::BOTH.into_iter().all(|s| active(s, g));
