@@ -1,6 +1,7 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
 mod lab;
+mod many;
 mod plan;
 mod replay;
 mod show;

@@ -61,6 +61,16 @@ fn the_same_seed_is_the_same_run() {
 }
 
 #[test]
+fn how_many_run_at_a_time_changes_nothing_in_what_is_printed() {
+    let of = |jobs: &str| {
+        farshore(&["simulate", "--runs", "40", "--jobs", jobs, "site-lost.toml", "opposite-failovers.toml"], &book())
+    };
+    let (code, out, err) = of("1");
+    assert_eq!(code, Some(0), "{out}{err}");
+    assert_eq!(of("3").1, out);
+}
+
+#[test]
 fn a_failed_expectation_is_an_exit_code_and_a_trace_that_replays() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = std::fs::read_to_string(book().join("lost-lun.toml")).expect("readable");
@@ -93,6 +103,9 @@ fn a_mistake_is_told_with_its_place_and_what_was_meant() {
     assert!(err.contains("did you mean `shop-lun`?"), "{err}");
     let err = tell("[[event]]\nat = \"1s\"\nlose-lun = \"shop-lun\"\ncut = \"sites\"\n");
     assert!(err.contains("this event does several things: lose-lun, cut"), "{err}");
+    let err = tell("[[event]]\nat = \"1s\"\ncut = { link = \"sites\", from = \"elder\" }\n");
+    assert!(err.contains("x.toml:5: `cut`: the deployment has no site called `elder`"), "{err}");
+    assert!(err.contains("the sites are `alder`, `birch`"), "{err}");
     let err = tell("[[expect]]\nvm = \"mail\"\nowner = \"birch\"\n");
     assert!(err.contains("`owner` says nothing of `vm`"), "{err}");
 }

@@ -17,12 +17,7 @@ use super::names::Names;
 /// One thing that must come of a scenario.
 #[derive(Clone, Debug)]
 pub(crate) enum Expectation {
-    RunsAt { vm: VmIx, side: Side, by: Option<Millis> },
-    StaysDown { vm: VmIx },
-    Downtime { vm: VmIx, below: Millis },
-    WritesLost { vm: VmIx, most: u32 },
-    NeverTwice { vm: VmIx },
-    NeverStops { vm: VmIx },
+    Vm(VmIx, OfVm),
     Owner { group: GroupIx, owner: Side, by: Option<Millis> },
     Epoch { group: GroupIx, epoch: Epoch },
     Alert { kind: AlertKind, side: Option<Side>, about: Option<String>, by: Option<Millis>, at_end: bool },
@@ -30,6 +25,17 @@ pub(crate) enum Expectation {
     Starts { order: Vec<VmIx> },
     Stops { order: Vec<VmIx> },
     NothingMoves,
+}
+
+/// What must come of a VM.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OfVm {
+    RunsAt { side: Side, by: Option<Millis> },
+    StaysDown,
+    Downtime { below: Millis },
+    WritesLost { most: u32 },
+    NeverTwice,
+    NeverStops,
 }
 
 /// An expectation, and whether it was met.
@@ -130,19 +136,16 @@ fn of_vms(
         let vm = Names::new(inventory, span).vm(name)?;
         if let Some(site) = &e.runs_at {
             let side = Names::new(inventory, &site.span()).site(site.get_ref())?;
-            all.push(Expectation::RunsAt { vm, side, by: millis(e.by) });
+            all.push(Expectation::Vm(vm, OfVm::RunsAt { side, by: millis(e.by) }));
         }
-        if e.stays_down == Some(true) {
-            all.push(Expectation::StaysDown { vm });
-        }
-        all.extend(e.downtime_below.map(|below| Expectation::Downtime { vm, below: below.0 }));
-        all.extend(e.writes_lost.map(|most| Expectation::WritesLost { vm, most }));
-        if e.never_twice == Some(true) {
-            all.push(Expectation::NeverTwice { vm });
-        }
-        if e.never_stops == Some(true) {
-            all.push(Expectation::NeverStops { vm });
-        }
+        let claims = [
+            (e.stays_down == Some(true)).then_some(OfVm::StaysDown),
+            e.downtime_below.map(|below| OfVm::Downtime { below: below.0 }),
+            e.writes_lost.map(|most| OfVm::WritesLost { most }),
+            (e.never_twice == Some(true)).then_some(OfVm::NeverTwice),
+            (e.never_stops == Some(true)).then_some(OfVm::NeverStops),
+        ];
+        all.extend(claims.into_iter().flatten().map(|claim| Expectation::Vm(vm, claim)));
     }
     Ok(())
 }

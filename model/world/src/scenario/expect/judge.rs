@@ -7,7 +7,7 @@ use farshore_core::operation::Target;
 use farshore_core::spec::Span;
 use farshore_core::time::Millis;
 
-use super::{Expectation, Verdict};
+use super::{Expectation, OfVm, Verdict};
 use crate::scenario::history::{History, Tenure};
 use crate::scenario::kinds::AlertKind;
 
@@ -52,7 +52,7 @@ impl Expectation {
     /// The time that it names.
     pub(crate) const fn by(&self) -> Option<Millis> {
         match self {
-            Self::RunsAt { by, .. } | Self::Owner { by, .. } | Self::Alert { by, .. } => *by,
+            Self::Vm(_, OfVm::RunsAt { by, .. }) | Self::Owner { by, .. } | Self::Alert { by, .. } => *by,
             _ => None,
         }
     }
@@ -63,39 +63,7 @@ impl Expectation {
         let vm_name = |v: VmIx| inventory.vms[v].name.as_str();
         let verdict = |expected: String, met: bool, found: String| Verdict { expected, met, found };
         match self {
-            Self::RunsAt { vm, side, by } => {
-                let (met, found) = runs(inventory, history, *vm, *side, *by, end);
-                verdict(format!("{} runs at {}{}", vm_name(*vm), site(*side), within(*by)), met, found)
-            }
-            Self::StaysDown { vm } => {
-                let down = history.vms[vm.at()].is_down();
-                let found = if down { "it serves nobody" } else { "it serves at the end" };
-                verdict(format!("{} is down at the end", vm_name(*vm)), down, found.into())
-            }
-            Self::Downtime { vm, below } => {
-                let downtime = history.vms[vm.at()].downtime(end);
-                let expected = format!("{} is down for less than {}", vm_name(*vm), Span(*below));
-                verdict(expected, downtime < *below, format!("down for {}", seconds(downtime)))
-            }
-            Self::WritesLost { vm, most } => {
-                let lost = history.vms[vm.at()].lost;
-                let expected = match most {
-                    0 => format!("{} loses no acknowledged write", vm_name(*vm)),
-                    n => format!("{} loses at most {n} acknowledged writes", vm_name(*vm)),
-                };
-                verdict(expected, lost <= *most, format!("{lost} lost"))
-            }
-            Self::NeverTwice { vm } => {
-                let twice = overlaps(history, *vm);
-                let found = if twice { "it ran in two places at once" } else { "never" };
-                verdict(format!("{} never runs twice", vm_name(*vm)), !twice, found.into())
-            }
-            Self::NeverStops { vm } => {
-                let story = &history.vms[vm.at()];
-                let met = story.down.is_empty() && story.stays.len() == 1;
-                let found = if met { "never".into() } else { format!("down for {}", seconds(story.downtime(end))) };
-                verdict(format!("{} never stops", vm_name(*vm)), met, found)
-            }
+            Self::Vm(vm, claim) => claim.judge(inventory, history, end, *vm),
             Self::Owner { group, owner, by } => {
                 let tenures = &history.groups[group.at()];
                 let (met, found) = owned(tenures, *owner, *by, &site);
@@ -133,6 +101,46 @@ impl Expectation {
                 verdict("no group changes its owner".into(), moved.is_empty(), found)
             }
         }
+    }
+}
+
+impl OfVm {
+    fn judge(&self, inventory: &Inventory, history: &History, end: Millis, vm: VmIx) -> Verdict {
+        let name = inventory.vms[vm].name.as_str();
+        let story = &history.vms[vm.at()];
+        let (expected, met, found) = match *self {
+            Self::RunsAt { side, by } => {
+                let (met, found) = runs(inventory, history, vm, side, by, end);
+                (format!("{name} runs at {}{}", inventory.sites[side.at()].name, within(by)), met, found)
+            }
+            Self::StaysDown => {
+                let found = if story.is_down() { "it serves nobody" } else { "it serves at the end" };
+                (format!("{name} is down at the end"), story.is_down(), found.into())
+            }
+            Self::Downtime { below } => {
+                let downtime = story.downtime(end);
+                let expected = format!("{name} is down for less than {}", Span(below));
+                (expected, downtime < below, format!("down for {}", seconds(downtime)))
+            }
+            Self::WritesLost { most } => {
+                let expected = match most {
+                    0 => format!("{name} loses no acknowledged write"),
+                    n => format!("{name} loses at most {n} acknowledged writes"),
+                };
+                (expected, story.lost <= most, format!("{} lost", story.lost))
+            }
+            Self::NeverTwice => {
+                let twice = overlaps(history, vm);
+                let found = if twice { "it ran in two places at once" } else { "never" };
+                (format!("{name} never runs twice"), !twice, found.into())
+            }
+            Self::NeverStops => {
+                let met = story.down.is_empty() && story.stays.len() == 1;
+                let found = if met { "never".into() } else { format!("down for {}", seconds(story.downtime(end))) };
+                (format!("{name} never stops"), met, found)
+            }
+        };
+        Verdict { expected, met, found }
     }
 }
 
