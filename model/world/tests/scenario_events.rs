@@ -87,6 +87,8 @@ fn what_is_left_out_is_both() {
     assert_eq!(cuts(r#"cut = { link = "arbiter", direction = "to-arbiter" }"#), both[..2]);
     let birch = [Wire::ToArbiter(BIRCH), Wire::FromArbiter(BIRCH)];
     assert_eq!(cuts(r#"cut = { link = "arbiter", site = "birch" }"#), birch);
+    let all = cuts(r#"cut = { link = "all", site = "birch" }"#);
+    assert_eq!((all.len(), all.contains(&Wire::ToArbiter(ALDER))), (6, false));
     let mended = faults(r#"mend = { link = "arbiter", site = "birch" }"#);
     assert_eq!(mended, birch.map(Fault::Mend));
 }
@@ -103,11 +105,11 @@ fn a_link_that_flaps_is_cut_and_mended_as_often_as_it_says() {
 
 #[test]
 fn a_wrong_link_is_told_with_the_event_the_value_and_what_is_allowed() {
-    let links: &[&str] = &["sites", "replication", "arbiter", "management"];
+    let links: &[&str] = &["sites", "replication", "arbiter", "all", "management"];
     let error = wrong_link(r#"cut = "agents""#);
     assert_eq!(error, LinkError::Link { event: "cut", value: "agents".into(), allowed: links });
     assert_eq!(error.to_string(), "`cut`: there is no link called `agents`");
-    assert_eq!(error.help(), "the links are `sites`, `replication`, `arbiter`, `management`");
+    assert_eq!(error.help(), "the links are `sites`, `replication`, `arbiter`, `all`, `management`");
 
     let error = wrong_link(r#"mend = { link = "sites", from = "elder" }"#);
     assert_eq!(error.to_string(), "`mend`: the deployment has no site called `elder`");
@@ -122,7 +124,10 @@ fn a_wrong_link_is_told_with_the_event_the_value_and_what_is_allowed() {
     assert_eq!(error.help(), "what it takes is `from`");
 
     let error = wrong_link(r#"cut = "management""#);
-    assert_eq!(error, LinkError::NoSite { event: "cut", allowed: vec!["alder".into(), "birch".into()] });
+    assert_eq!(
+        error,
+        LinkError::NoSite { event: "cut", link: "management".into(), allowed: vec!["alder".into(), "birch".into()] }
+    );
 }
 
 #[test]

@@ -58,6 +58,8 @@ pub enum LinkError {
     NoSite {
         /// The event's key.
         event: &'static str,
+        /// The link.
+        link: String,
         /// The sites that there are.
         allowed: Vec<String>,
     },
@@ -85,7 +87,7 @@ impl fmt::Display for LinkError {
                 write!(f, "`{event}`: the link `{link}` has no direction `{value}`")
             }
             Self::Key { event, link, key, .. } => write!(f, "`{event}`: `{key}` says nothing of the link `{link}`"),
-            Self::NoSite { event, .. } => write!(f, "`{event}`: each site has a management network of its own"),
+            Self::NoSite { event, link, .. } => write!(f, "`{event}`: each site has a link `{link}` of its own"),
             Self::NoArbiter { event } => {
                 write!(f, "`{event}`: the deployment has no arbiter, and nobody sends letters")
             }

@@ -9,7 +9,7 @@ use crate::scenario::names::Names;
 use crate::scope::{Fault, Wire};
 
 /// The links that there are.
-const LINKS: [&str; 4] = ["sites", "replication", "arbiter", "management"];
+const LINKS: [&str; 5] = ["sites", "replication", "arbiter", "all", "management"];
 /// Directions of the link to the arbiter.
 const ARBITER: [&str; 2] = ["to-arbiter", "from-arbiter"];
 /// Directions of a management network.
@@ -111,6 +111,7 @@ impl Links<'_> {
             "sites" => self.between(link, "the link between the sites", Wire::Peer),
             "replication" => self.between(link, "the replication link", Wire::Frames),
             "arbiter" => self.arbiter(link),
+            "all" => self.all(link),
             "management" => self.management(link),
             other => {
                 let (value, allowed) = (other.into(), LINKS.as_slice());
@@ -169,12 +170,26 @@ impl Links<'_> {
         Ok(Found { words, side, wires })
     }
 
+    /// Every way between a site and the rest of the world.
+    fn all(&self, link: &LinkAt) -> Result<Found, Nonsense> {
+        self.only(link, &["site"])?;
+        let (side, site) = self.whose(link)?;
+        let wires = Wire::around(side).into_iter();
+        let wires = wires.filter(|w| self.third || matches!(w, Wire::Peer(_) | Wire::Frames(_))).collect();
+        Ok(Found { words: format!("every link of {site}"), side: Some(side), wires })
+    }
+
+    /// The site that a link of a site's own needs.
+    fn whose<'l>(&self, link: &'l LinkAt) -> Result<(Side, &'l str), Nonsense> {
+        let allowed = self.sites();
+        let unnamed = LinkError::NoSite { event: self.event, link: link.link.clone(), allowed };
+        let site = link.site.as_deref().ok_or_else(|| self.wrong(unnamed))?;
+        Ok((self.site(site)?, site))
+    }
+
     fn management(&self, link: &LinkAt) -> Result<Found, Nonsense> {
         self.only(link, &["site", "direction"])?;
-        let Some(site) = &link.site else {
-            return Err(self.wrong(LinkError::NoSite { event: self.event, allowed: self.sites() }));
-        };
-        let side = self.site(site)?;
+        let (side, site) = self.whose(link)?;
         let [orders, answers] = self.direction(link, &MANAGEMENT)?;
         let mut wires = Vec::new();
         wires.extend(orders.then_some(Wire::Orders(side)));
