@@ -55,6 +55,32 @@ impl Drive<'_> {
             }
             Fault::ReturnHost(host) => world.return_host(setup, host),
             Fault::HangGuest(side, vm) => world.vms[vm.at()].at[side.at()].guest = Guest::Hung,
+            Fault::Cut(wire) => world.cut[wire.at()] = true,
+            Fault::Mend(wire) => world.cut[wire.at()] = false,
+            Fault::Keep(store) => world.keep(store),
+            Fault::Restore(store) => world.restore_kept(store),
+            Fault::ReplaceArbiter => world.replace_arbiter(),
+            Fault::Slip(holder, drift) => world.slip_clock(holder, drift),
+            Fault::Jump(holder, by) => world.jump_clock(holder, by),
+            Fault::LoseSite(_)
+            | Fault::ReturnSite(_)
+            | Fault::Isolate(_)
+            | Fault::Rejoin(_)
+            | Fault::StopAgent(_)
+            | Fault::StartAgent(_)
+            | Fault::PauseAgent(_)
+            | Fault::ResumeAgent(_)
+            | Fault::StopArbiter
+            | Fault::StartArbiter
+            | Fault::Hasten => self.authority_fault(fault),
+        }
+        true
+    }
+
+    /// Sites, agents, the arbiter.
+    fn authority_fault(&mut self, fault: Fault) {
+        let (setup, world) = (self.setup, &mut *self.world);
+        match fault {
             Fault::LoseSite(side) => world.lose_site(setup, side, self.out),
             Fault::ReturnSite(side) => {
                 world.return_site(setup, side);
@@ -88,14 +114,7 @@ impl Drive<'_> {
                     machine.hasten(policy.leases.slip());
                 }
             }
-            Fault::Cut(wire) => world.cut[wire.at()] = true,
-            Fault::Mend(wire) => world.cut[wire.at()] = false,
-            Fault::Keep(store) => world.keep(store),
-            Fault::Restore(store) => world.restore_kept(store),
-            Fault::ReplaceArbiter => world.replace_arbiter(),
-            Fault::Slip(holder, drift) => world.slip_clock(holder, drift),
-            Fault::Jump(holder, by) => world.jump_clock(holder, by),
+            _ => {}
         }
-        true
     }
 }
