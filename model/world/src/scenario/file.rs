@@ -14,7 +14,8 @@ use toml::Spanned;
 
 use super::kinds::AlertKind;
 pub(crate) use event::{
-    ClockFile, Deed, EventFile, FlapFile, GroupAt, LetterFile, LinkAt, LunAt, MailFile, OpsFile, VmAt,
+    ClockFile, Deed, EventFile, FlapFile, GroupAt, LateReports, LetterFile, LinkAt, LunAt, MailFile, OpsFile,
+    PathsFile, RepeatFile, SiteOnly, VmAt,
 };
 
 /// A scenario file.

@@ -16,7 +16,7 @@ use farshore_core::operation::Target;
 use farshore_core::time::Millis;
 
 use super::error::Nonsense;
-use super::file::{Between, Deed, EventFile, LunAt, VmAt};
+use super::file::{Between, Deed, EventFile, LunAt, SiteOnly, VmAt};
 use super::kinds::Verb;
 use super::names::Names;
 use crate::reports::{GONE, Says};
@@ -132,8 +132,12 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
             faults.extend(paths(names.inventory, side, ix, Says::Truth));
             Ok((format!("LUN {} comes back", lun.lun), Some(side), Act::Faults(faults)))
         }
-        Deed::Paths(_) | Deed::RepeatReports(_) | Deed::LateReports(_) => reports::report(names, deed),
-        Deed::HangGuest(_) | Deed::CrashManager(_) | Deed::RestartManager(_) => machine(names, &deed),
+        Deed::Paths(p) => reports::paths(names, &p),
+        Deed::RepeatReports(r) => reports::repeat(names, r),
+        Deed::LateReports(l) => reports::late(names, l),
+        Deed::HangGuest(vm) => hang_guest(names, &vm),
+        Deed::CrashManager(m) => crash(names, &m),
+        Deed::RestartManager(m) => restart(names, &m),
         Deed::Cut(link) => links::cut(names, third, &link),
         Deed::Mend(link) => links::mend(names, third, &link),
         Deed::Flap(flap) => links::flap(names, third, flap),
@@ -148,12 +152,7 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::RestoreArbiter(_)
         | Deed::ReplaceArbiter(_) => stores::store(names, third, &deed),
         Deed::SlipClock(_) | Deed::JumpClock(_) => stores::clock(names, third, &deed),
-        Deed::EndDisturbances(true) => Ok(("nothing is disturbed any more".into(), None, Act::Calm)),
-        Deed::EndDisturbances(false) => Err(Nonsense::new(
-            names.at,
-            "an event that does nothing",
-            "write `end-disturbances = true`, or leave it out",
-        )),
+        Deed::EndDisturbances(on) => calm(names, on),
         Deed::LoseArray(_)
         | Deed::SilenceArray(_)
         | Deed::WakeArray(_)
@@ -229,24 +228,29 @@ fn lose_lun(names: &Names<'_>, lun: &LunAt) -> Result<Resolved, Nonsense> {
     Ok((words, Some(side), Act::Faults(faults)))
 }
 
-fn machine(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
-    match deed {
-        Deed::HangGuest(vm) => {
-            let (side, ix) = vm_at(names, vm)?;
-            let site = &names.inventory.sites[side.at()].name;
-            Ok((format!("from now on, {} never becomes ready at {site}", vm.vm), Some(side), Act::HangGuest(side, ix)))
-        }
-        Deed::CrashManager(m) => {
-            let side = names.site(&m.site)?;
-            let act = Act::Crash(side, m.restart_after.map(|s| s.0));
-            Ok((format!("the manager of {} crashes", m.site), Some(side), act))
-        }
-        Deed::RestartManager(m) => {
-            let side = names.site(&m.site)?;
-            Ok((format!("the manager of {} starts again", m.site), Some(side), Act::Restart(side)))
-        }
-        _ => unreachable!("only guests and managers"),
-    }
+fn crash(names: &Names<'_>, m: &SiteOnly) -> Result<Resolved, Nonsense> {
+    let side = names.site(&m.site)?;
+    let act = Act::Crash(side, m.restart_after.map(|s| s.0));
+    Ok((format!("the manager of {} crashes", m.site), Some(side), act))
+}
+
+fn restart(names: &Names<'_>, m: &SiteOnly) -> Result<Resolved, Nonsense> {
+    let side = names.site(&m.site)?;
+    Ok((format!("the manager of {} starts again", m.site), Some(side), Act::Restart(side)))
+}
+
+fn calm(names: &Names<'_>, on: bool) -> Result<Resolved, Nonsense> {
+    let nothing = || {
+        let help = "write `end-disturbances = true`, or leave it out";
+        Nonsense::new(names.at, "an event that does nothing", help)
+    };
+    if on { Ok(("nothing is disturbed any more".into(), None, Act::Calm)) } else { Err(nothing()) }
+}
+
+fn hang_guest(names: &Names<'_>, vm: &VmAt) -> Result<Resolved, Nonsense> {
+    let (side, ix) = vm_at(names, vm)?;
+    let site = &names.inventory.sites[side.at()].name;
+    Ok((format!("from now on, {} never becomes ready at {site}", vm.vm), Some(side), Act::HangGuest(side, ix)))
 }
 
 fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
