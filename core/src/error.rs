@@ -72,6 +72,12 @@ pub enum Rejected {
         /// The group's name.
         name: String,
     },
+    /// The group has no complete copy at the peer, or no placeholders there.
+    #[error("group {name} is not protected: give `protect` first")]
+    NotProtected {
+        /// The group's name.
+        name: String,
+    },
     /// The group needs another command first.
     #[error("group {name} needs an operator: {why}; give `retry` first")]
     Latched {

@@ -87,6 +87,8 @@ pub struct ProbeId(pub u32);
 pub enum Command {
     /// Protect these groups, owned here (P1, P2).
     Protect(Vec<GroupKey>),
+    /// Move a group to the peer although nothing failed: any error before the release puts everything back (F8).
+    Migrate(GroupKey),
     /// Let a held or proposed failover of a group go on (M3, M5).
     Release(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).

@@ -90,7 +90,7 @@ pub enum Remainder {
     Never,
 }
 
-/// What kind of failure an incident is (D5).
+/// What kind of failure an incident is (D5), or that it is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum ErrorKind {
@@ -104,6 +104,8 @@ pub enum ErrorKind {
     ManagerLost,
     /// A whole site.
     SiteLost,
+    /// Nothing: an operator moves the group (F8).
+    Planned,
 }
 
 /// One row of the table that chooses plans. An empty condition matches everything (M4).

@@ -199,6 +199,7 @@ pub(crate) const fn error_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::HostLost => "a host is lost",
         ErrorKind::ManagerLost => "a manager is lost",
         ErrorKind::SiteLost => "a site is lost",
+        ErrorKind::Planned => "an operator moves it",
     }
 }
 

@@ -9,6 +9,7 @@ use crate::guard::{self, Guard};
 use crate::ids::{GroupIx, Turn};
 use crate::message::{Body, Left, Progress, Stage};
 use crate::operation::{Goal, Step, Target, Token};
+use crate::policy::ErrorKind;
 use crate::record::{Give, GivePhase, Hold, Latch, Protection, Take, TakePhase, VmVerdict, Work};
 use crate::time::Millis;
 
@@ -64,8 +65,33 @@ impl GroupState {
         self.ask(cx, epoch, Body::Prepare { turn, stage, offer });
     }
 
+    /// Whether an operator moves the group and nothing of it is lost: any error puts it back (F8).
+    fn is_planned(&self) -> bool {
+        let planned = matches!(&self.record.work, Work::Give(give) if give.offer.kind == ErrorKind::Planned);
+        planned && !self.any_lost()
+    }
+
+    /// F8: a planned migration that can't go on is put back, unless it is released; whether it was one.
+    pub(crate) fn call_off(&mut self, cx: &mut Cx<'_>) -> bool {
+        let off = self.is_planned() && self.record.authority.is_active();
+        if off {
+            self.put_back(cx);
+        }
+        off
+    }
+
+    /// A host or LUN can be neither brought into the wanted state nor observed (F2).
+    pub(super) fn stuck(&mut self, cx: &mut Cx<'_>) {
+        if !self.call_off(cx) {
+            self.latch(cx, Latch::Stuck);
+        }
+    }
+
     /// M5, M6: the peer refused before anything was stopped. Bounded tries, then an operator.
     pub(super) fn try_later(&mut self, cx: &mut Cx<'_>) {
+        if self.call_off(cx) {
+            return;
+        }
         self.record.tries = self.record.tries.saturating_add(1);
         self.give_phase(cx, GivePhase::BackingOff);
         if self.record.tries >= cx.site.policy.limits.max_tries {
@@ -93,7 +119,9 @@ impl GroupState {
         let lost = self.record.marks.iter().filter(|&(_, &e)| e == epoch);
         self.record.returning.extend(lost.map(|(&lun, _)| (lun, token)));
         self.unlatch(cx);
-        self.start_cooldown(cx);
+        if !self.is_planned() {
+            self.start_cooldown(cx);
+        }
         self.give_phase(cx, GivePhase::Released);
     }
 

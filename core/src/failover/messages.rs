@@ -8,6 +8,7 @@ use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
 use crate::ids::{Epoch, GroupIx, LunKey, Turn};
 use crate::message::{Body, Left, Message, Offer, Progress, Refusal, Stage, Standing};
+use crate::policy::ErrorKind;
 use crate::record::{Give, GivePhase, Latch, ProtectPhase, Protection, Take, TakePhase, Work};
 
 impl GroupState {
@@ -230,7 +231,9 @@ impl GroupState {
         self.record.protection = Protection::Unprotected;
         self.record.marks.clear();
         self.record.latch = None;
-        self.start_cooldown(cx);
+        if offer.kind != ErrorKind::Planned {
+            self.start_cooldown(cx);
+        }
         self.clear(cx, |a| !matches!(a, Alert::InDoubt { .. } | Alert::Returned { .. }));
         let plan = cx.site.inventory.plans.by_key(offer.plan).map(|(_, plan)| plan.hash);
         let points = BTreeMap::new();

@@ -314,6 +314,9 @@ impl GroupState {
                 self.issue_again(cx, target);
                 if again >= limit {
                     self.raise(cx, Alert::InDoubt { group: self.record.group, target });
+                    if run.op.goal != Goal::Drained {
+                        self.call_off(cx);
+                    }
                 }
             }
             // Like silence: asked again when the answer would have been due.
@@ -332,6 +335,7 @@ impl GroupState {
         }
         if escalate {
             self.raise(cx, Alert::InDoubt { group: self.record.group, target });
+            self.call_off(cx);
         }
     }
 

@@ -9,7 +9,7 @@ use crate::evidence;
 use crate::ids::{GroupIx, LunKey, VmIx};
 use crate::inventory::{Lun, Site};
 use crate::message::Left;
-use crate::operation::{Goal, Target};
+use crate::operation::{Failure, Goal, Target};
 use crate::record::{Latch, Work};
 use crate::time::Millis;
 
@@ -51,6 +51,9 @@ impl GroupState {
         let mut all = true;
         for lun in luns {
             all &= drive(self, cx, g, lun);
+            if !matches!(self.record.work, Work::Give(_)) {
+                return false;
+            }
         }
         all
     }
@@ -76,15 +79,31 @@ impl GroupState {
             })
         };
         for goal in [Goal::Drained, Goal::ReplicationStopped] {
-            if !past(self, goal) && !self.ensure(cx, g, at, target, goal).ended() {
-                return false;
+            if past(self, goal) {
+                continue;
+            }
+            match self.ensure(cx, g, at, target, goal) {
+                Ensured::Reached => {}
+                Ensured::Pending => return false,
+                // A failure goes on past errors here: what was not drained is weighed later. A migration does not (F8).
+                Ensured::Failed(Failure::Lost) => {}
+                Ensured::Stuck | Ensured::Failed(_) => {
+                    if self.call_off(cx) {
+                        return false;
+                    }
+                }
             }
         }
         match self.ensure(cx, g, at, target, Goal::ReadOnly) {
             Ensured::Reached => true,
             Ensured::Pending => false,
-            Ensured::Stuck | Ensured::Failed(_) => {
+            // Nothing to put back: the hosts are about to report it lost, and the migration becomes a failover (F8).
+            Ensured::Failed(Failure::Lost) => {
                 self.latch(cx, Latch::Stuck);
+                false
+            }
+            Ensured::Stuck | Ensured::Failed(_) => {
+                self.stuck(cx);
                 false
             }
         }
@@ -100,6 +119,9 @@ impl GroupState {
             let seen = self.run.undrained.get(&lun.key).copied().unwrap_or_default();
             if let Err(lag) = evidence::suffices(lun.replication, &seen) {
                 enough = false;
+                if self.call_off(cx) {
+                    return false;
+                }
                 self.raise(cx, Alert::Loss { lun: lun.key, lag });
                 self.latch(cx, Latch::Evidence);
             }
@@ -138,8 +160,12 @@ impl GroupState {
             match self.ensure(cx, g, self.now(), Target::Vm(v.key), Goal::Stopped { grace }) {
                 Ensured::Reached => {}
                 Ensured::Pending => pending.push(vm),
-                // The hosts' fences decide; a host that cannot be fenced holds the group.
-                Ensured::Stuck | Ensured::Failed(_) => {}
+                // The hosts' fences decide; a host that cannot be fenced holds the group. A migration ends here (F8).
+                Ensured::Stuck | Ensured::Failed(_) => {
+                    if self.call_off(cx) {
+                        return false;
+                    }
+                }
             }
         }
         pending.is_empty()
@@ -164,7 +190,10 @@ impl GroupState {
                 Ensured::Reached => {}
                 Ensured::Pending => all = false,
                 Ensured::Stuck | Ensured::Failed(_) => {
-                    self.latch(cx, Latch::Stuck);
+                    self.stuck(cx);
+                    if !matches!(self.record.work, Work::Give(_)) {
+                        return false;
+                    }
                     all = false;
                 }
             }

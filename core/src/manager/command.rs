@@ -37,6 +37,7 @@ impl RecoveryManager {
                     self.with(site, now, effects, g, GroupState::protect);
                 }
             }
+            Command::Migrate(key) => self.migrate(site, now, effects, key)?,
             Command::Release(key) => {
                 let g = self.open(site, key, |s| s.held().is_some())?;
                 self.with(site, now, effects, g, GroupState::let_go);
@@ -48,8 +49,11 @@ impl RecoveryManager {
                 }
                 self.with(site, now, effects, g, |state, cx| {
                     state.unlatch(cx);
-                    state.put_back(cx);
-                    state.latch(cx, Latch::Cancelled);
+                    // F8: a migration that is called off leaves nothing that needs anyone.
+                    if !state.call_off(cx) {
+                        state.put_back(cx);
+                        state.latch(cx, Latch::Cancelled);
+                    }
                 });
             }
             Command::Force(key) => self.force(site, now, effects, key)?,
@@ -93,7 +97,12 @@ impl RecoveryManager {
     }
 
     /// A group that an operator may act on, if `fits`.
-    fn open(&self, site: &Site, key: GroupKey, fits: impl Fn(&GroupState) -> bool) -> Result<GroupIx, Rejected> {
+    pub(super) fn open(
+        &self,
+        site: &Site,
+        key: GroupKey,
+        fits: impl Fn(&GroupState) -> bool,
+    ) -> Result<GroupIx, Rejected> {
         let g = site.inventory.groups.find(key).ok_or(Rejected::UnknownGroup(key))?;
         let state = &self.groups[g.0 as usize];
         if !state.run.verified {
@@ -115,9 +124,9 @@ impl RecoveryManager {
         let group = &site.inventory.groups[g];
         let paired = group.luns.iter().all(|&l| site.inventory.luns[l].ends.iter().all(Option::is_some));
         let mapped = group.vms.iter().all(|&v| site.inventory.vms[v].place[site.there().at()].is_some());
-        // A LUN that was lost here, or whose peer was: only a reprotection knows which copy is the good one (I15).
+        // I15: a LUN that was lost here is not what the peer's copy may be overwritten with.
         let sound = record.marks.is_empty() && record.returning.is_empty();
-        if !paired || !mapped || !sound || group.home != site.here {
+        if !paired || !mapped || !sound {
             return Err(Rejected::NotProtectable { name: name(site, g) });
         }
         if let Some(why) = record.latch.filter(|&l| l != Latch::NotProtected) {
@@ -174,6 +183,6 @@ impl RecoveryManager {
     }
 }
 
-fn name(site: &Site, g: GroupIx) -> String {
+pub(super) fn name(site: &Site, g: GroupIx) -> String {
     site.inventory.groups[g].name.clone()
 }

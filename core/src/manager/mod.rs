@@ -3,6 +3,7 @@
 mod check;
 mod command;
 mod incident;
+mod migrate;
 mod queue;
 mod restore;
 mod silence;
@@ -346,7 +347,10 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
         let group = state.record.group;
         match wait {
             Wait::Resend => state.run.acquiring = false,
-            Wait::Silent => state.raise(cx, crate::event::Alert::PeerSilent { group }),
+            Wait::Silent => {
+                state.raise(cx, crate::event::Alert::PeerSilent { group });
+                state.call_off(cx);
+            }
             Wait::Hold => {
                 if let Some(hold) = state.held() {
                     state.raise(cx, crate::event::Alert::Held { group, hold });

@@ -199,11 +199,17 @@ impl Pair {
 
     /// Gives a command and lets everything happen that follows at this time.
     pub(crate) fn command(&mut self, at: usize, command: Command) -> Result<(), Rejected> {
+        let done = self.order(at, command);
+        self.settle();
+        done
+    }
+
+    /// Gives a command, and no more.
+    pub(crate) fn order(&mut self, at: usize, command: Command) -> Result<(), Rejected> {
         let node = &mut self.nodes[at];
         let from = node.log.len();
         let done = node.machine.command(&node.site, Instant(self.now), command, &mut node.log);
         self.route(at, from);
-        self.settle();
         done
     }
 

@@ -384,6 +384,7 @@ impl Names<'_> {
             Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
             Command::RetryVm(v) => format!("retry {}", vm(*v)),
             Command::SkipVm(v) => format!("skip {}", vm(*v)),
+            Command::Migrate(g) => format!("migrate {}", self.group(*g)),
             Command::TakeOver(g) => format!("take over {}", self.group(*g)),
             Command::Maintenance(on) => format!("maintenance {}", if *on { "on" } else { "off" }),
         }

@@ -10,6 +10,7 @@ use farshore_core::spec::{
 use crate::reports::GONE;
 use crate::scope::{Budget, Budgets, Fault, Order, Scope};
 
+pub mod life;
 pub mod takeover;
 
 /// A scope's name, and what makes it.
@@ -33,7 +34,7 @@ pub const ALL: &[Named] = &[
 /// The scope of this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Scope> {
-    ALL.iter().chain(takeover::ALL).find(|(n, _)| *n == name).map(|(_, scope)| scope())
+    ALL.iter().chain(takeover::ALL).chain(life::ALL).find(|(n, _)| *n == name).map(|(_, scope)| scope())
 }
 
 /// Hosts push, timers are short and few of them coincide.

@@ -243,5 +243,6 @@ const fn error_kind(kind: ErrorKind) -> u64 {
         ErrorKind::HostLost => 2,
         ErrorKind::ManagerLost => 3,
         ErrorKind::SiteLost => 4,
+        ErrorKind::Planned => 5,
     }
 }

@@ -303,6 +303,7 @@ deeds! {
     double_messages DoubleMessages: MailFile,
     end_disturbances EndDisturbances: bool,
     protect Protect: GroupAt,
+    migrate Migrate: GroupAt,
     release Release: GroupAt,
     cancel Cancel: GroupAt,
     force Force: GroupAt,

@@ -14,6 +14,7 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
         Deed::Cancel(g) => ("cancels the failover of", Some(g), None),
         Deed::Force(g) => ("accepts the loss and forces", Some(g), None),
         Deed::Retry(g) => ("tries again with", Some(g), None),
+        Deed::Migrate(g) => ("moves", Some(g), None),
         Deed::TakeOver(g) => ("takes over", Some(g), None),
         Deed::StartRemainder(g) => ("starts the rest of", Some(g), None),
         Deed::RetryVm(v) => ("tries again to start", None, Some(v)),
@@ -37,6 +38,7 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
                 Deed::Cancel(_) => Command::Cancel(key),
                 Deed::Force(_) => Command::Force(key),
                 Deed::Retry(_) => Command::Retry(key),
+                Deed::Migrate(_) => Command::Migrate(key),
                 Deed::TakeOver(_) => Command::TakeOver(key),
                 _ => Command::StartRemainder(key),
             };

@@ -1,0 +1,60 @@
+//! Planned migration (F8): an operator moves a group, and nothing has failed.
+
+use alloc::collections::BTreeMap;
+
+use super::{RecoveryManager, command};
+use crate::choosing;
+use crate::effect::Effects;
+use crate::error::Rejected;
+use crate::event::Event;
+use crate::ids::GroupKey;
+use crate::inventory::Site;
+use crate::message::{Offer, Scope};
+use crate::policy::ErrorKind;
+use crate::record::{Give, GivePhase, Protection, Work};
+use crate::time::Instant;
+
+impl RecoveryManager {
+    /// F8: the same protocol as a failover; any error before the release puts everything back.
+    pub(super) fn migrate(
+        &mut self,
+        site: &Site,
+        now: Instant,
+        effects: &mut Effects,
+        key: GroupKey,
+    ) -> Result<(), Rejected> {
+        let g = self.open(site, key, |_| true)?;
+        let name = || command::name(site, g);
+        let record = &self.groups[g.0 as usize].record;
+        if !record.authority.is_active() {
+            return Err(Rejected::NotOwner { name: name() });
+        }
+        if record.work != Work::Idle {
+            return Err(Rejected::Busy { name: name() });
+        }
+        if let Some(why) = record.latch {
+            return Err(Rejected::Latched { name: name(), why });
+        }
+        if record.protection != Protection::Protected {
+            return Err(Rejected::NotProtected { name: name() });
+        }
+        let kind = ErrorKind::Planned;
+        let recovery = site.policy.recovery_of(site.here);
+        let Some((plan, rule)) = choosing::choose(&site.policy, g, kind, recovery.kind()) else {
+            return Err(Rejected::NothingToDo { name: name() });
+        };
+        let plan = &site.inventory.plans[plan];
+        let config = site.inventory.groups[g].hash;
+        let offer = Offer { plan: plan.key, plan_hash: plan.hash, config, kind, scope: Scope::All };
+        self.site_record.incident = self.site_record.incident.wrapping_add(1);
+        self.site_durability.touch();
+        let incident = self.site_record.incident;
+        let give = Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced: false };
+        self.with(site, now, effects, g, |state, cx| {
+            cx.event(Event::PlanChosen { group: key, plan: offer.plan, rule, kind, scope: offer.scope });
+            state.record.tries = 0;
+            state.open_give(cx, give);
+        });
+        Ok(())
+    }
+}

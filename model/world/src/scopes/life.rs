@@ -1,0 +1,85 @@
+//! Scopes in which nothing has failed at first: an operator moves a group, protects it the other way round, and moves it
+//! home (F8, P1, F9).
+
+use farshore_core::ids::{GroupKey, Side};
+use farshore_core::input::Command;
+
+use super::{Named, lose, pair};
+use crate::scope::{Budget, Budgets, Fault, Order, Scope, Wire};
+
+/// Every scope of this kind, by name.
+pub const ALL: &[Named] = &[
+    ("migration_aborted", migration_aborted),
+    ("migration_crash", migration_crash),
+    ("migration_cut", migration_cut),
+    ("migration_lost", migration_lost),
+    ("failback", failback),
+];
+
+fn shop() -> GroupKey {
+    GroupKey::of("shop")
+}
+
+fn migrate(side: Side) -> Order {
+    Order { side, command: Command::Migrate(shop()), times: 1 }
+}
+
+fn cancel() -> Order {
+    Order { side: Side::One, command: Command::Cancel(shop()), times: 1 }
+}
+
+fn life(name: &str, prose: &str, budgets: Budgets, faults: &[(Fault, u8)], orders: Vec<Order>) -> Scope {
+    Scope {
+        name: name.into(),
+        prose: prose.into(),
+        deployment_name: "pair".into(),
+        deployment: pair(),
+        budgets,
+        faults: faults.to_vec(),
+        orders,
+    }
+}
+
+/// Errors and a cancel at every step of a migration.
+#[must_use]
+pub fn migration_aborted() -> Scope {
+    let prose = "An operator moves a group and cancels that at any point; one command fails, is never done, or is done \
+                 and its answer is lost.";
+    let budgets = Budgets::of(&[(Budget::Fails, 1), (Budget::Lost, 1), (Budget::Mute, 1)]).at_most(1);
+    life("migration_aborted", prose, budgets, &[], vec![migrate(Side::One), cancel()])
+}
+
+/// A manager crashes at any step of a migration.
+#[must_use]
+pub fn migration_crash() -> Scope {
+    let prose = "An operator moves a group and cancels that at any point; either manager crashes at any point.";
+    life("migration_crash", prose, Budgets::of(&[(Budget::Crash, 1)]), &[], vec![migrate(Side::One), cancel()])
+}
+
+/// The link breaks at any step of a migration.
+#[must_use]
+pub fn migration_cut() -> Scope {
+    let prose =
+        "An operator moves a group; the link breaks at any point, one way or the other, and is mended at any point.";
+    let cut = [Side::One, Side::Two].map(|side| [Fault::Cut(Wire::Peer(side)), Fault::Mend(Wire::Peer(side))]);
+    let faults: Vec<(Fault, u8)> = cut.into_iter().flatten().map(|fault| (fault, 1)).collect();
+    life("migration_cut", prose, Budgets::NONE, &faults, vec![migrate(Side::One)])
+}
+
+/// A LUN is lost at any step of a migration.
+#[must_use]
+pub fn migration_lost() -> Scope {
+    let prose = "An operator moves a group, and its LUN is lost at any point; one message, command or answer is late.";
+    let faults = [lose(Side::One, 0)];
+    life("migration_lost", prose, Budgets::of(&[(Budget::Late, 1)]), &faults, vec![migrate(Side::One)])
+}
+
+/// There, protected the other way round, and back.
+#[must_use]
+pub fn failback() -> Scope {
+    let prose = "An operator moves a group, protects it the other way round, and moves it home; either manager crashes at \
+                 any point.";
+    let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
+    let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
+    life("failback", prose, Budgets::of(&[(Budget::Crash, 1)]), &[], orders)
+}
