@@ -103,6 +103,22 @@ fn o5_each_acquire_is_evaluated_once() {
     assert!(third.ask(199_002, Side::Two, 2, Ask::Acquire { k: 1, config: CONFIG, forced: false }).is_none());
 }
 
+/// O4, L3: each site counts its own acquires. A group that has moved can be acquired back, however low the number of who
+/// acquires it for the first time; and nobody is told of a grant that was the other site's.
+#[test]
+fn o5_each_site_counts_its_own_acquires() {
+    let mut third = Third::armed(0);
+    let forced = |k| Ask::Acquire { k, config: CONFIG, forced: true };
+    third.ask(1, Side::Two, 1, Ask::Withdraw { k: 6 });
+    assert_eq!(third.ask(99_000, Side::Two, 1, forced(7)).unwrap().owner, Side::Two);
+    for k in [1, 7] {
+        let back = third.ask(199_000, Side::One, 2, forced(k)).expect("an answer");
+        let owner = if k == 1 { Ok(()) } else { Err(Denial::Epoch) };
+        assert_eq!(back.answer, Answer::Evaluated { k, outcome: owner });
+    }
+    assert_eq!((third.record().epoch, third.record().owner), (Epoch(3), Side::One));
+}
+
 #[test]
 fn o4_a_withdrawn_acquire_comes_to_nothing_however_late_it_arrives() {
     let mut third = Third::armed(0);

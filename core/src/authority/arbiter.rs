@@ -27,8 +27,8 @@ pub struct ArbiterRecord {
     pub proof: Proof,
     /// The order of what the owner said last.
     pub stamp: Stamp,
-    /// The last acquire that was evaluated, and its outcome (O5).
-    pub last: Option<(u32, Result<(), Denial>)>,
+    /// The last acquire of each site that was evaluated, and its outcome (O5). Each site counts its own.
+    pub last: [Option<(u32, Result<(), Denial>)>; 2],
 }
 
 impl ArbiterRecord {
@@ -177,7 +177,7 @@ impl Arbiter {
             Ask::Renew { stamp, proof, config } => entry.renew(now, &self.leases, (from, epoch), stamp, proof, config),
             Ask::Join { config } => entry.join(from, epoch, config),
             Ask::Move { to } => entry.moved(epoch, to),
-            Ask::Withdraw { k } => entry.withdraw(k),
+            Ask::Withdraw { k } => entry.withdraw(from, k),
             Ask::Acquire { k, config, forced } => entry.acquire(now, &self.leases, (from, epoch), k, config, forced),
         };
         if let Some(answer) = answer {
@@ -226,7 +226,7 @@ impl Arbiter {
 impl Entry {
     const fn new(group: GroupKey, epoch: Epoch, owner: Side) -> Self {
         let (proof, stamp) = (Proof::Unknown, Stamp { boot: 0, sent: Instant(0), nth: 0 });
-        let record = ArbiterRecord { group, epoch, owner, config: [None; 2], proof, stamp, last: None };
+        let record = ArbiterRecord { group, epoch, owner, config: [None; 2], proof, stamp, last: [None; 2] };
         Self { record, leased: None, answers: [None; 2], dirty: true }
     }
 
@@ -298,14 +298,14 @@ impl Entry {
         config: Digest,
         forced: bool,
     ) -> Option<Answer> {
-        let outcome = match self.record.last {
+        let outcome = match self.record.last[from.at()] {
             Some((last, outcome)) if k == last && guard::on(Guard::O5Once) => outcome,
             Some((last, _)) if k < last && guard::on(Guard::O5Once) => return None,
             // Nothing is decided while the owner may run; who asked goes on asking, in doubt.
             _ if epoch == self.record.epoch && self.is_leased(now) => return Some(Answer::Wait { k }),
             _ => {
                 let outcome = self.may_acquire(leases, (from, epoch), config, forced);
-                self.change(|r| r.last = Some((k, outcome)));
+                self.change(|r| r.last[from.at()] = Some((k, outcome)));
                 if outcome.is_ok() {
                     self.give(from);
                 }
@@ -316,13 +316,13 @@ impl Entry {
     }
 
     /// O5, O4: from now on acquire `k` comes to nothing.
-    fn withdraw(&mut self, k: u32) -> Option<Answer> {
-        match self.record.last {
+    fn withdraw(&mut self, from: Side, k: u32) -> Option<Answer> {
+        match self.record.last[from.at()] {
             Some((last, outcome)) if k == last => Some(Answer::Evaluated { k, outcome }),
             Some((last, _)) if k < last => None,
             Some(_) | None => {
                 let outcome = Err(Denial::Withdrawn);
-                self.change(|r| r.last = Some((k, outcome)));
+                self.change(|r| r.last[from.at()] = Some((k, outcome)));
                 Some(Answer::Evaluated { k, outcome })
             }
         }

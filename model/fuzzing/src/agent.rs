@@ -10,6 +10,7 @@ use farshore_core::time::Instant;
 use crate::bytes::Bytes;
 use crate::known;
 use crate::parts::{self, Parts};
+use crate::trace;
 use crate::wired::{self, Hint};
 
 /// Steps of one run at most.
@@ -139,6 +140,7 @@ impl<'a> Run<'a> {
         let (mut twin, was) = (self.machine.clone(), self.machine.is_halted());
         let (mut effects, mut again) = (Vec::new(), Vec::new());
         self.machine.handle(self.site, self.now, fact.clone(), &mut effects);
+        trace(|| format!("{:?}: {fact:?}\n    {effects:?}", self.now));
         twin.handle(self.site, self.now, fact, &mut again);
         assert!(twin == self.machine && again == effects, "the same fact has the same effects");
         assert!(

@@ -13,6 +13,7 @@ use farshore_core::time::{Instant, Millis};
 use crate::bytes::Bytes;
 use crate::known;
 use crate::parts::{self, Parts};
+use crate::trace;
 use crate::wired::{self, Hint};
 
 /// Steps of one run at most.
@@ -78,7 +79,12 @@ impl<'a> Run<'a> {
                     self.restart(kept);
                 }
             }
-            8 => drop(self.tell(ArbiterFact::Saved(parts::save_id(b)))),
+            8 => {
+                let id = parts::save_id(b);
+                if self.saving.as_ref().is_none_or(|(saving, _)| *saving != id) {
+                    self.tell(ArbiterFact::Saved(id));
+                }
+            }
             _ => self.request(b),
         }
     }
@@ -94,11 +100,11 @@ impl<'a> Run<'a> {
         }
         let (known, idle) = (self.machine.record(group).is_some(), self.saving.is_none());
         let mut replies = self.tell(ArbiterFact::Request(request));
-        let Ask::Acquire { k, .. } = request.ask else { return };
+        let (Ask::Acquire { k, .. } | Ask::Withdraw { k }) = request.ask else { return };
         let highest = self.book.highest.entry((group, request.from)).or_default();
         let new = k > *highest;
         *highest = k.max(*highest);
-        if known && idle && new {
+        if known && idle && new && matches!(request.ask, Ask::Acquire { .. }) {
             replies.extend(self.save());
             assert!(
                 replies.contains(&(request.from, group)),
@@ -155,6 +161,7 @@ impl<'a> Run<'a> {
         let before = group.and_then(|g| self.machine.record(g).copied());
         let (mut twin, mut effects, mut again) = (self.machine.clone(), Vec::new(), Vec::new());
         self.machine.handle(self.now, fact, &mut effects);
+        trace(|| format!("{:?}: {fact:?}\n    {effects:?}", self.now));
         twin.handle(self.now, fact, &mut again);
         assert!(twin == self.machine && again == effects, "the same fact has the same effects");
         if let (ArbiterFact::Request(request), Some(before)) = (fact, before) {

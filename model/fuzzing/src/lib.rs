@@ -35,6 +35,14 @@ pub const TARGETS: &[(&str, Body)] = &[
     ("qmp", qmp::run),
 ];
 
+/// Says what a machine is told and makes of it, where `FARSHORE_FUZZ_TRACE` is set: to read what a file does.
+pub(crate) fn trace(words: impl FnOnce() -> String) {
+    static WANTED: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    if *WANTED.get_or_init(|| std::env::var_os("FARSHORE_FUZZ_TRACE").is_some()) {
+        eprintln!("{}", words());
+    }
+}
+
 /// The body of the target of this name.
 #[must_use]
 pub fn target(name: &str) -> Option<Body> {

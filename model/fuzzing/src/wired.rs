@@ -6,7 +6,7 @@ use farshore_core::authority::arbiter::ArbiterRecord;
 use farshore_core::authority::proof::{Proof, Stamp};
 use farshore_core::authority::wire::{Answer, Ask, Denial, Note, Reply, Request, Say, Want};
 use farshore_core::ids::{Epoch, GroupKey, Turn};
-use farshore_core::message::{Body, Message};
+use farshore_core::message::{Body, Message, Standing};
 use farshore_core::time::{Instant, Millis};
 use serde_json::json;
 
@@ -53,10 +53,27 @@ pub(crate) fn authority(b: &mut Bytes<'_>, epoch: Epoch, turn: Turn) -> Authorit
     serde_json::from_value(value).expect("an authority")
 }
 
-pub(crate) fn told(b: &mut Bytes<'_>, group: GroupKey, hint: Hint) -> Told {
+/// What no agent would say.
+pub(crate) fn wild_told(b: &mut Bytes<'_>, group: GroupKey, hint: Hint) -> Told {
     let (epoch, turn) = (hint.epoch(b), hint.turn(b));
     let authority = authority(b, epoch, turn);
     Told { group, authority, live: b.flag(), fenced: b.once_in(4), known: b.flag() }
+}
+
+/// What an agent may say to a manager that believes `mine`: the same; a turn that it has taken by itself; that the peer
+/// owns the group; or that this site does.
+pub(crate) fn told(b: &mut Bytes<'_>, group: GroupKey, mine: Authority) -> Told {
+    let standing = mine.standing();
+    let (standing, epoch, turn) = match (b.below(4), standing) {
+        (1, Standing::Active) => (standing, mine.epoch(), mine.turn().next()),
+        (2, _) => (Standing::Standby, mine.epoch().next(), Turn(0)),
+        (3, Standing::Standby) => (Standing::Active, mine.epoch().next(), Turn(1)),
+        _ => (standing, mine.epoch(), mine.turn()),
+    };
+    let value = json!({ "epoch": epoch, "turn": turn, "standing": standing, "peer_turn": 0 });
+    let authority: Authority = serde_json::from_value(value).expect("an authority");
+    let live = authority.is_active() && b.below(4) > 0;
+    Told { group, authority, live, fenced: b.once_in(6), known: b.flag() }
 }
 
 pub(crate) fn claim(b: &mut Bytes<'_>, group: GroupKey, hint: Hint, mine: Authority) -> Claim {
@@ -174,6 +191,6 @@ pub(crate) fn arbiter_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupK
         config: [b.maybe(|b| parts.config(b, group)), b.maybe(|b| parts.config(b, group))],
         proof: proof(b),
         stamp: hint.stamp(b),
-        last: b.maybe(|b| (b.number32(), outcome(b))),
+        last: [b.maybe(|b| (b.number32(), outcome(b))), b.maybe(|b| (b.number32(), outcome(b)))],
     }
 }

@@ -125,7 +125,7 @@ impl Held {
                 let standing = want == Want::Standing || self.record.given.is_some();
                 if standing && self.record.given.is_none() {
                     self.change(|r| {
-                        r.number += 1;
+                        r.number = r.number.saturating_add(1);
                         r.given = Some(r.number);
                     });
                 }

@@ -2,6 +2,7 @@
 
 use farshore_core::authority::agent::{Claim, Told};
 use farshore_core::effect::Effect;
+use farshore_core::ids::GroupKey;
 use farshore_core::input::{Command, Fact, PathAnswer, ProbeId};
 use farshore_core::message::{Body, Message, Progress, Standing};
 use farshore_core::operation::{Op, Target};
@@ -41,7 +42,7 @@ impl Run<'_> {
                 if b.flag() {
                     Fact::Denied { group, why: wired::denial(b) }
                 } else {
-                    Fact::Authority(wired::told(b, group, self.hint(group)))
+                    Fact::Authority(self.told(b, group))
                 }
             }
             Effect::Send(message) => Fact::Message(reply(b, &message)),
@@ -61,9 +62,17 @@ impl Run<'_> {
         Fact::Answer { id: op.id, attempt, outcome }
     }
 
+    fn told(&self, b: &mut Bytes<'_>, group: GroupKey) -> Told {
+        let status = self.machine.status(self.site);
+        match status.groups.iter().find(|g| g.record.group == group) {
+            Some(known) if !self.dubious => wired::told(b, group, known.record.authority),
+            Some(_) | None => wired::wild_told(b, group, self.hint(group)),
+        }
+    }
+
     fn grant(&self, b: &mut Bytes<'_>, claim: Claim) -> Told {
         if b.once_in(10) {
-            return wired::told(b, claim.group, self.hint(claim.group));
+            return self.told(b, claim.group);
         }
         Told { group: claim.group, authority: claim.want.bare(), live: true, fenced: b.once_in(20), known: true }
     }
@@ -90,7 +99,7 @@ impl Run<'_> {
         let hint = self.hint(group);
         let fact = match b.below(16) {
             0..=5 => Fact::Message(wired::message(b, &parts, group, hint)),
-            6 => Fact::Authority(wired::told(b, group, hint)),
+            6 => Fact::Authority(self.told(b, group)),
             7 => Fact::Denied { group, why: wired::denial(b) },
             8 => Fact::Silent(b.flag()),
             9 => Fact::Heartbeat(parts.vm(b)),

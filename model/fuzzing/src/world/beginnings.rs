@@ -50,6 +50,10 @@ fn armed(mut scope: Scope) -> Scope {
     let sites = scope.deployment.policy.sites.clone();
     scope.deployment.policy = scopes::takeover::takeover_sync().deployment.policy;
     scope.deployment.policy.sites = sites;
+    for replica in scope.deployment.luns.iter_mut().filter_map(|l| l.replica.as_mut()) {
+        // What may be lost is counted to the end of a lease (O5).
+        replica.rpo = replica.rpo.map(|rpo| rpo.max(Span::millis(200)));
+    }
     with_all(scope)
 }
 
