@@ -36,8 +36,12 @@ impl GroupState {
 
     /// The agent says what it holds. Where it is ahead, it is followed (O10).
     pub(crate) fn told_authority(&mut self, cx: &mut Cx<'_>, g: GroupIx, told: Told) {
+        let refused = self.run.told == Some(told) && told.authority != self.record.authority.bare();
         self.run.told = Some(told);
-        self.run.waits.remove(&Wait::Claim);
+        if !refused {
+            // What was refused as things are is asked again later, or once they have changed: not at once, without end.
+            self.run.waits.remove(&Wait::Claim);
+        }
         let (mine, held) = (self.record.authority.bare(), told.authority);
         let same_epoch = held.epoch() == mine.epoch() && held.standing() == mine.standing();
         if same_epoch && held.is_active() && (held.turn() > mine.turn() || told.fenced) {
