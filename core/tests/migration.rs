@@ -104,7 +104,7 @@ fn f8_any_error_before_the_release_puts_everything_back() {
             let mut pair = Pair::protected(&two_luns());
             pair.nodes[ALDER].objects.faults.insert(object, fault);
             pair.command(ALDER, Command::Migrate(key())).unwrap();
-            pair.pass(600_000);
+            pair.pass(3_600_000);
             assert!(pair.nodes[ALDER].active("shop"), "{object:?} {fault:?}: released without proof");
             if slow {
                 pair.command(ALDER, Command::Cancel(key())).unwrap();

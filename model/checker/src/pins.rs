@@ -34,6 +34,11 @@ pub const PINS: &[Pin] = &[
     pin("agent_dies", 224012),
     pin("async_blind", 20010),
     pin("armed_pdl", 155612),
+    pin("migration_aborted", 12650),
+    pin("migration_crash", 257150),
+    pin("migration_cut", 39224),
+    pin("migration_lost", 352402),
+    pin("failback", 262171),
 ];
 
 /// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;

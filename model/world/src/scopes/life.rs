@@ -77,9 +77,10 @@ pub fn migration_lost() -> Scope {
 /// There, protected the other way round, and back.
 #[must_use]
 pub fn failback() -> Scope {
-    let prose = "An operator moves a group, protects it the other way round, and moves it home; either manager crashes at \
-                 any point.";
+    let prose = "An operator moves a group, protects it the other way round, and moves it home; one command \
+                 is never done, or done and its answer is lost, or a message is lost.";
+    let budgets = Budgets::of(&[(Budget::Lost, 1), (Budget::Mute, 1), (Budget::Dropped, 1)]).at_most(1);
     let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
     let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
-    life("failback", prose, Budgets::of(&[(Budget::Crash, 1)]), &[], orders)
+    life("failback", prose, budgets, &[], orders)
 }
