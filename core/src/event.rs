@@ -33,6 +33,8 @@ pub enum Alert {
         /// By what.
         hold: Hold,
     },
+    /// This site's manager has been away for the grace: its agent has started a deputy (O10).
+    ManagerLost,
     /// The peer's manager does not answer about a group that needs it (O9).
     PeerSilent {
         /// The group.
@@ -281,6 +283,7 @@ impl Alert {
             Self::Loss { .. } => "F2a",
             Self::Held { .. } => "M3",
             Self::PeerSilent { .. } => "O9",
+            Self::ManagerLost => "O10",
             Self::InDoubt { .. } => "J3",
             Self::OpFailed { .. } => "F2",
             Self::VmDown { .. } => "F6",

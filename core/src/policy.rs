@@ -21,6 +21,15 @@ pub struct Policy {
     pub waits: Waits,
     /// Leases and takeover; `None`: no arbiter (O1 `Manual`).
     pub arbiter: Option<Arbiter>,
+    /// What happens when a manager is lost alone; `None`: nothing (O10).
+    pub deputy: Option<Deputy>,
+}
+
+/// A manager that is lost alone (O10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deputy {
+    /// How long it must be away before its site's groups are moved.
+    pub grace: Millis,
 }
 
 /// Leases, and what a silent site means.

@@ -104,6 +104,28 @@ pub struct GroupRecord {
     pub alerts: BTreeSet<Alert>,
 }
 
+impl GroupRecord {
+    /// A group that has no record yet.
+    #[must_use]
+    pub const fn first(group: GroupKey, home: bool) -> Self {
+        Self {
+            version: VERSION,
+            group,
+            authority: crate::authority::Authority::first(home),
+            protection: Protection::Unprotected,
+            marks: BTreeMap::new(),
+            returning: BTreeMap::new(),
+            work: Work::Idle,
+            placement: BTreeMap::new(),
+            tries: 0,
+            cooling: false,
+            latch: None,
+            overrides: 0,
+            alerts: BTreeSet::new(),
+        }
+    }
+}
+
 /// How far a group is protected, at its owner (P1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]

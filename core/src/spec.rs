@@ -30,7 +30,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-pub use policy::{Arbiter, Grouping, Plan, PlanGroup, Policy, Recovery, Rule, SitePolicy, Waits};
+pub use policy::{Arbiter, Deputy, Grouping, Plan, PlanGroup, Policy, Recovery, Rule, SitePolicy, Waits};
 pub use text::{Memory, Span, TextError};
 
 use crate::inventory::Readiness;

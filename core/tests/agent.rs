@@ -28,6 +28,10 @@ struct Agent {
 
 impl Agent {
     fn at(side: Side) -> Self {
+        Self::with(side, None)
+    }
+
+    fn with(side: Side, deputy: Option<spec::Deputy>) -> Self {
         let mut deployment = Deployment {
             sites: vec![
                 spec::Site::of("alder", "alder-san", &["alder-1"]),
@@ -40,6 +44,7 @@ impl Agent {
             ..Deployment::default()
         };
         deployment.policy.arbiter = Some(spec::Arbiter::default());
+        deployment.policy.deputy = deputy;
         let site = Site::pair(&deployment).unwrap()[side.at()].clone();
         Self::restored(site, 1, Vec::new(), 100_000)
     }
@@ -131,6 +136,12 @@ impl Agent {
 
     fn spoke(&self, fits: impl Fn(&Say) -> bool) -> bool {
         self.said.iter().any(|e| matches!(e, AgentEffect::Say(Note { say, .. }) if fits(say)))
+    }
+
+    /// Deputies that are started and stopped.
+    fn deputies(&self) -> Vec<bool> {
+        let said = self.said.iter();
+        said.filter_map(|e| if let AgentEffect::Deputy(started) = e { Some(*started) } else { None }).collect()
     }
 
     fn denied(&self) -> Option<Denial> {
@@ -307,4 +318,44 @@ fn o10_a_claim_is_one_compare_and_swap() {
     let other = AgentRecord::first(key(), false).authority;
     owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want: other }));
     assert_eq!(owner.record().authority.standing(), Standing::Active);
+}
+
+fn two_minutes() -> Option<spec::Deputy> {
+    Some(spec::Deputy { grace: spec::Span::millis(120_000) })
+}
+
+#[test]
+fn o10_a_manager_that_is_away_for_the_grace_has_a_deputy_until_it_is_back() {
+    let mut agent = Agent::with(Side::One, two_minutes());
+    agent.tell(AgentFact::Manager(true));
+    agent.pass(500_000);
+    assert_eq!(agent.deputies(), [], "the manager is there");
+    agent.tell(AgentFact::Manager(false));
+    agent.pass(119_999);
+    assert_eq!(agent.deputies(), [], "not yet");
+    agent.tell(AgentFact::Manager(false));
+    agent.pass(1);
+    assert_eq!(agent.deputies(), [true], "the grace counts from when it was missed first");
+    agent.pass(500_000);
+    assert_eq!(agent.deputies(), [], "one is enough");
+    agent.tell(AgentFact::Manager(true));
+    assert_eq!(agent.deputies(), [false], "there is one seat");
+}
+
+#[test]
+fn o10_a_manager_that_is_back_in_time_has_no_deputy() {
+    let mut agent = Agent::with(Side::One, two_minutes());
+    for there in [false, true, false, true] {
+        agent.tell(AgentFact::Manager(there));
+        agent.pass(119_000);
+        assert_eq!(agent.deputies(), []);
+    }
+}
+
+#[test]
+fn o10_without_the_policy_nobody_has_a_deputy() {
+    let mut agent = Agent::at(Side::One);
+    agent.tell(AgentFact::Manager(false));
+    agent.pass(5_000_000);
+    assert_eq!(agent.deputies(), []);
 }

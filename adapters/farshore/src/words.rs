@@ -150,6 +150,7 @@ impl<'a> Words<'a> {
             Alert::TakeoverDenied { group, why } => {
                 format!("group {} may not be taken over from {peer}: {why}", self.group(group))
             }
+            Alert::ManagerLost => "its manager is away; a deputy moves its groups".into(),
             Alert::PeerSilent { group } => format!("{peer} does not answer about group {}", self.group(group)),
             Alert::InDoubt { group, target } => {
                 format!("whether {} of group {} did as told can't be found out", self.target(target), self.group(group))

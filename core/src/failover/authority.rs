@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use super::{Cx, Durability, GroupState, Wait, placement};
+use super::{Cx, Durability, GroupState, Led, Wait, placement};
 use crate::authority::agent::{Claim, Told};
 use crate::authority::wire::Denial;
 use crate::effect::Effect;
@@ -93,6 +93,16 @@ impl GroupState {
             }
         }
         cx.event(Event::Aborted { group: self.record.group, turn });
+    }
+
+    /// O10: whatever was under way is over, and its commands are fenced; everything is put back.
+    pub(crate) fn put_in_order(&mut self, cx: &mut Cx<'_>) {
+        let Some(offer) = self.an_offer(cx) else { return };
+        let turn = self.record.authority.next_turn();
+        self.run.led = Led::InOrder;
+        self.forget();
+        let (luns, points, verdicts) = (BTreeMap::new(), BTreeMap::new(), self.vms_on_lost_luns(cx));
+        self.enter(cx, Work::Take(Take { phase: TakePhase::PuttingBack, turn, offer, luns, points, verdicts }));
     }
 
     /// VMs that a recovery has not started stay as they are when it is put back (M3).

@@ -65,15 +65,16 @@ impl GroupState {
         self.ask(cx, epoch, Body::Prepare { turn, stage, offer });
     }
 
-    /// Whether an operator moves the group and nothing of it is lost: any error puts it back (F8).
-    fn is_planned(&self) -> bool {
-        let planned = matches!(&self.record.work, Work::Give(give) if give.offer.kind == ErrorKind::Planned);
-        planned && !self.any_lost()
+    /// Why the group is moved although nothing of it is lost, if that is so: any error puts it back (F8, O10).
+    fn voluntary(&self) -> Option<ErrorKind> {
+        let Work::Give(give) = &self.record.work else { return None };
+        let kind = Some(give.offer.kind).filter(|k| matches!(k, ErrorKind::Planned | ErrorKind::ManagerLost));
+        kind.filter(|_| !self.any_lost())
     }
 
-    /// F8: a planned migration that can't go on is put back, unless it is released; whether it was one.
+    /// F8, O10: a move that can't go on, and that nothing forces, is put back; whether it was one.
     pub(crate) fn call_off(&mut self, cx: &mut Cx<'_>) -> bool {
-        let off = self.is_planned() && self.record.authority.is_active();
+        let off = self.voluntary().is_some() && self.record.authority.is_active();
         if off {
             self.put_back(cx);
         }
@@ -119,7 +120,7 @@ impl GroupState {
         let lost = self.record.marks.iter().filter(|&(_, &e)| e == epoch);
         self.record.returning.extend(lost.map(|(&lun, _)| (lun, token)));
         self.unlatch(cx);
-        if !self.is_planned() {
+        if self.voluntary() != Some(ErrorKind::Planned) {
             self.start_cooldown(cx);
         }
         self.give_phase(cx, GivePhase::Released);

@@ -18,7 +18,6 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use operations::OpRun;
 
-use crate::authority::Authority;
 use crate::authority::agent::Told;
 use crate::effect::{Effect, Effects};
 use crate::event::{Alert, Event};
@@ -27,7 +26,7 @@ use crate::ids::{Epoch, GroupIx, HostIx, LunKey, Turn, VmKey};
 use crate::inventory::{Group, Site};
 use crate::message::{Body, Left, Message, Progress, Stage};
 use crate::operation::{Point, ReplicationSeen, Target};
-use crate::record::{GivePhase, GroupRecord, Latch, Protection, TakePhase, VERSION, Work};
+use crate::record::{GivePhase, GroupRecord, Latch, TakePhase, Work};
 use crate::time::{Instant, Millis};
 
 /// What a step is given: the inventory, the time, the buffer for effects, and what groups share.
@@ -106,6 +105,18 @@ pub enum Wait {
     Claim,
 }
 
+/// What a deputy has done with a group that its site owns (O10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) enum Led {
+    /// Nothing.
+    #[default]
+    Not,
+    /// Put back what may have been left half done.
+    InOrder,
+    /// Moved it, or tried to.
+    Moved,
+}
+
 /// What is lost in a restart, and found again by asking and observing.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Run {
@@ -115,6 +126,8 @@ pub(crate) struct Run {
     pub(crate) acquiring: bool,
     /// The record has been compared with the peer's (J5).
     pub(crate) verified: bool,
+    /// What a deputy has done with it (O10).
+    pub(crate) led: Led,
     /// The open workflow is older than this machine: observe before doing (J5).
     pub(crate) observe_first: bool,
     /// The operation on each object. At most one (I12).
@@ -166,21 +179,7 @@ pub(crate) struct GroupState {
 impl GroupState {
     /// A group that has no record yet.
     pub(crate) fn first(group: &Group, home: bool) -> Self {
-        Self::of(GroupRecord {
-            version: VERSION,
-            group: group.key,
-            authority: Authority::first(home),
-            protection: Protection::Unprotected,
-            marks: BTreeMap::new(),
-            returning: BTreeMap::new(),
-            work: Work::Idle,
-            placement: BTreeMap::new(),
-            tries: 0,
-            cooling: false,
-            latch: None,
-            overrides: 0,
-            alerts: BTreeSet::new(),
-        })
+        Self::of(GroupRecord::first(group.key, home))
     }
 
     /// A group as its record left it.

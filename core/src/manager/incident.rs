@@ -253,6 +253,7 @@ impl RecoveryManager {
     /// Opens a failover for a group that is marked and rests (M3 to M5), or says why not.
     pub(super) fn admit(&mut self, site: &Site, now: Instant, effects: &mut Effects, g: GroupIx) {
         self.seize(site, now, effects, g);
+        self.lead(site, now, effects, g);
         let state = &self.groups[g.0 as usize];
         let record = &state.record;
         let resting = record.work == Work::Idle && record.latch.is_none();

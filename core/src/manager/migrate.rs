@@ -7,7 +7,7 @@ use crate::choosing;
 use crate::effect::Effects;
 use crate::error::Rejected;
 use crate::event::Event;
-use crate::ids::GroupKey;
+use crate::ids::{GroupIx, GroupKey};
 use crate::inventory::Site;
 use crate::message::{Offer, Scope};
 use crate::policy::ErrorKind;
@@ -38,11 +38,23 @@ impl RecoveryManager {
         if record.protection != Protection::Protected {
             return Err(Rejected::NotProtected { name: name() });
         }
-        let kind = ErrorKind::Planned;
+        if self.move_away(site, now, effects, g, ErrorKind::Planned) {
+            return Ok(());
+        }
+        Err(Rejected::NothingToDo { name: name() })
+    }
+
+    /// Opens a failover of a group of which nothing is lost; whether a rule has a plan for it.
+    pub(super) fn move_away(
+        &mut self,
+        site: &Site,
+        now: Instant,
+        effects: &mut Effects,
+        g: GroupIx,
+        kind: ErrorKind,
+    ) -> bool {
         let recovery = site.policy.recovery_of(site.here);
-        let Some((plan, rule)) = choosing::choose(&site.policy, g, kind, recovery.kind()) else {
-            return Err(Rejected::NothingToDo { name: name() });
-        };
+        let Some((plan, rule)) = choosing::choose(&site.policy, g, kind, recovery.kind()) else { return false };
         let plan = &site.inventory.plans[plan];
         let config = site.inventory.groups[g].hash;
         let offer = Offer { plan: plan.key, plan_hash: plan.hash, config, kind, scope: Scope::All };
@@ -51,10 +63,11 @@ impl RecoveryManager {
         let incident = self.site_record.incident;
         let give = Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced: false };
         self.with(site, now, effects, g, |state, cx| {
-            cx.event(Event::PlanChosen { group: key, plan: offer.plan, rule, kind, scope: offer.scope });
+            let group = state.record.group;
+            cx.event(Event::PlanChosen { group, plan: offer.plan, rule, kind, scope: offer.scope });
             state.record.tries = 0;
             state.open_give(cx, give);
         });
-        Ok(())
+        true
     }
 }

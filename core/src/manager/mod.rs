@@ -2,6 +2,7 @@
 
 mod check;
 mod command;
+mod deputy;
 mod incident;
 mod migrate;
 mod queue;
@@ -49,6 +50,8 @@ pub struct RecoveryManager {
     contradicted: alloc::collections::BTreeMap<LunIx, Instant>,
     /// The peer's agent has been silent for long (O11).
     silent: bool,
+    /// It stands in for the site's manager (O10).
+    deputy: bool,
     groups: Vec<GroupState>,
     slots: Slots,
     queue: Queue,

@@ -67,6 +67,7 @@ impl RecoveryManager {
             probe: ProbeId(boot << 16),
             contradicted: BTreeMap::new(),
             silent: false,
+            deputy: false,
             groups,
             slots,
             queue: Queue::new(count),

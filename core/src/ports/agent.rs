@@ -80,12 +80,13 @@ impl<S: AgentStore> OwnAgent<S> {
                 AgentEffect::Tell(told) => self.facts.push_back(Fact::Authority(told)),
                 AgentEffect::Deny { group, why } => self.facts.push_back(Fact::Denied { group, why }),
                 AgentEffect::Silent(silent) => self.facts.push_back(Fact::Silent(silent)),
-                // Without an arbiter there is nobody to talk to, and nothing runs out.
+                // Without an arbiter there is nobody to talk to, and nothing runs out. It dies with the manager.
                 AgentEffect::Ask(_)
                 | AgentEffect::Say(_)
                 | AgentEffect::Read(_)
                 | AgentEffect::Do(_)
                 | AgentEffect::Degrade(_)
+                | AgentEffect::Deputy(_)
                 | AgentEffect::Event(_) => {}
             }
         }

@@ -70,6 +70,10 @@ pub struct Policy {
     /// expire, and no silent site is taken over but by an operator (O9).
     #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
     pub arbiter: Option<Arbiter>,
+    /// `[policy.deputy]`: the groups of a site whose manager is lost alone are moved to the other site (O10). None: they
+    /// run on, and nothing protects them until it is back.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub deputy: Option<Deputy>,
     /// `[policy.site.NAME]`: what differs at one site.
     #[cfg_attr(feature = "serde", serde(rename = "site"))]
     pub sites: BTreeMap<String, SitePolicy>,
@@ -94,6 +98,21 @@ pub struct Arbiter {
     pub site_grace: Span,
     /// Whether a silent site is taken over without an operator.
     pub automatic: bool,
+}
+
+/// `[policy.deputy]`: what happens when a manager is lost alone (O10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "kebab-case", default))]
+pub struct Deputy {
+    /// How long it must be away, more than zero.
+    pub grace: Span,
+}
+
+impl Default for Deputy {
+    fn default() -> Self {
+        Self { grace: Span::secs(120) }
+    }
 }
 
 /// `[policy.site.NAME]`: what differs at one site.
@@ -249,6 +268,7 @@ impl Default for Policy {
             grouping: Grouping::default(),
             waits: Waits::default(),
             arbiter: None,
+            deputy: None,
             sites: BTreeMap::new(),
             rules: Vec::new(),
         }

@@ -39,6 +39,7 @@ pub const PINS: &[Pin] = &[
     pin("migration_cut", 39224),
     pin("migration_lost", 352402),
     pin("failback", 262171),
+    pin("manager_lost", 124707),
 ];
 
 /// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;

@@ -180,6 +180,7 @@ impl<'a> Run<'a> {
                 | AgentEffect::Tell(_)
                 | AgentEffect::Deny { .. }
                 | AgentEffect::Silent(_)
+                | AgentEffect::Deputy(_)
                 | AgentEffect::Event(_) => {}
             }
         }

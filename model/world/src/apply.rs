@@ -80,7 +80,8 @@ impl Drive<'_> {
             }
             Action::Crash { side, kept, mute } => self.crash(side, kept, mute),
             Action::Restart(side) => {
-                let down = !self.world.node(side).is_up() && !self.world.node(side).dark;
+                let node = self.world.node(side);
+                let down = (!node.is_up() || node.aside.is_some()) && !node.dark;
                 if down {
                     if self.world.node(side).agent.is_none() && self.world.node(side).boot == 0 {
                         self.first_start(side);
@@ -316,7 +317,7 @@ impl Drive<'_> {
         at.beat = at.on.is_some() && vm.ready == farshore_core::inventory::Readiness::Heartbeat;
     }
 
-    fn crash(&mut self, side: Side, kept: bool, mute: bool) -> bool {
+    pub(crate) fn crash(&mut self, side: Side, kept: bool, mute: bool) -> bool {
         if self.world.node(side).manager.is_none() {
             return false;
         }
@@ -333,6 +334,7 @@ impl Drive<'_> {
             desk.ops.retain(|f| f.late);
             self.world.mail[side.peer().at()].retain(|f| f.late);
         }
+        self.seat(side);
         true
     }
 

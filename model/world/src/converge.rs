@@ -26,7 +26,9 @@ impl World {
             }
         }
         for side in Side::BOTH {
-            for fault in [Fault::ReturnSite(side), Fault::ResumeAgent(side), Fault::StartAgent(side)] {
+            for fault in
+                [Fault::ReturnSite(side), Fault::ResumeAgent(side), Fault::StartAgent(side), Fault::ReturnManager(side)]
+            {
                 self.apply(setup, Action::Fault(fault));
             }
         }
@@ -218,6 +220,6 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::Contradicted { lun }
         | Alert::Returned { lun } => of_lun(lun),
         Alert::VmDown { vm } => inventory.vms.by_key(vm).is_some_and(|(_, v)| v.group == Some(g)),
-        Alert::Unprotected { .. } | Alert::Stranger { .. } => false,
+        Alert::Unprotected { .. } | Alert::Stranger { .. } | Alert::ManagerLost => false,
     }
 }

@@ -328,6 +328,8 @@ impl Names<'_> {
             Fault::ReturnSite(side) => format!("site {} has power again", self.site(side)),
             Fault::Isolate(side) => format!("site {} is cut off", self.site(side)),
             Fault::Rejoin(side) => format!("site {} is reached again", self.site(side)),
+            Fault::LoseManager(side) => format!("the manager of {} is lost", self.site(side)),
+            Fault::ReturnManager(side) => format!("the manager of {} is back", self.site(side)),
             Fault::StopAgent(side) => format!("the agent of {} dies", self.site(side)),
             Fault::StartAgent(side) => format!("the agent of {} starts", self.site(side)),
             Fault::PauseAgent(side) => format!("the agent of {} is paused", self.site(side)),

@@ -7,14 +7,14 @@ use farshore_core::authority::agent::{AgentFact, SiteAgent};
 use farshore_core::authority::arbiter::ArbiterFact;
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::effect::{Effect, Effects};
-use farshore_core::error::Rejected;
+use farshore_core::error::{Rejected, RestoreError};
 use farshore_core::event::Event;
 use farshore_core::ids::{HostIx, HostKey, Index, LunIx, LunKey, Side};
 use farshore_core::input::{Command, Fact, ProbeId};
 use farshore_core::operation::{Op, Seen, Target};
 use farshore_core::record::Record;
 use farshore_core::time::Instant;
-use farshore_core::{RecoveryManager, Site};
+use farshore_core::{Records, RecoveryManager, Site};
 
 use crate::action::Outcome;
 use crate::host::Health;
@@ -143,13 +143,49 @@ impl<'a> Drive<'a> {
     pub(crate) fn restart(&mut self, side: Side) {
         let now = self.world.now;
         let node = self.world.node_mut(side);
+        if let Some(own) = node.aside.take() {
+            // A deputy had the seat.
+            let deputy = core::mem::replace(&mut node.records, Records::first_start());
+            (node.records, node.saving) = (own.after_deputy(deputy), None);
+        }
+        self.start(side, now, |_, _, _, _| {});
+        self.seat(side);
+    }
+
+    /// The agent starts a deputy in the place of a manager that is lost (O10).
+    pub(crate) fn start_deputy(&mut self, side: Side) {
+        let node = self.world.node_mut(side);
+        if node.is_up() || node.dark {
+            return;
+        }
+        if let (None, Some(agent)) = (&node.aside, &node.agent) {
+            let fresh = Records::for_deputy(self.setup.site(side), agent.records());
+            node.aside = Some(core::mem::replace(&mut node.records, fresh));
+        }
+        self.start(side, self.world.now, RecoveryManager::deputize);
+    }
+
+    /// The agent learns whether the manager is there.
+    pub(crate) fn seat(&mut self, side: Side) {
+        let node = self.world.node(side);
+        if self.setup.site(side).policy.deputy.is_some() && (node.aside.is_none() || !node.is_up()) {
+            let there = node.is_up();
+            self.queue(Input::Agent(side, AgentFact::Manager(there)));
+        }
+    }
+
+    fn start(&mut self, side: Side, now: Instant, then: impl Fn(&mut RecoveryManager, &Site, Instant, &mut Effects)) {
+        let node = self.world.node_mut(side);
         node.boot += 1;
         node.halted = false;
         let (boot, records) = (node.boot, node.records.clone());
         let site = self.setup.site(side);
         let mut effects = Effects::new();
-        let restored =
-            catch_unwind(AssertUnwindSafe(|| RecoveryManager::restore(site, boot, records, now, &mut effects)));
+        let restored = catch_unwind(AssertUnwindSafe(|| {
+            let mut manager = RecoveryManager::restore(site, boot, records, now, &mut effects)?;
+            then(&mut manager, site, now, &mut effects);
+            Ok::<_, RestoreError>(manager)
+        }));
         match restored {
             Ok(Ok(manager)) => self.world.node_mut(side).manager = Some(manager),
             Ok(Err(_)) => {

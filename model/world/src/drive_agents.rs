@@ -56,6 +56,7 @@ impl Drive<'_> {
             state.pair.stalled = false;
         }
         self.execute_agent(side, effects);
+        self.seat(side);
         self.world.ask_agent(self.setup, side);
         self.report_struck(side);
     }
@@ -85,6 +86,9 @@ impl Drive<'_> {
                         self.world.degrade(side, lun);
                     }
                 }
+                AgentEffect::Deputy(true) => self.start_deputy(side),
+                // Whoever is back has taken the seat itself.
+                AgentEffect::Deputy(false) => {}
                 AgentEffect::Tell(told) => self.queue(Input::Manager(side, Fact::Authority(told))),
                 AgentEffect::Deny { group, why } => self.queue(Input::Manager(side, Fact::Denied { group, why })),
                 AgentEffect::Silent(silent) => self.queue(Input::Manager(side, Fact::Silent(silent))),

@@ -106,7 +106,7 @@ impl World {
                     to.costs(Rank::Nuisance, Budget::Crash, Action::Crash { side, kept, mute });
                 }
             }
-        } else if !node.dark {
+        } else if !node.dark && !node.lost {
             to.free(Rank::Progress, Action::Restart(side));
         }
     }
@@ -315,6 +315,8 @@ impl World {
             Fault::ReturnSite(side) => self.node(side).dark,
             Fault::Isolate(side) => Wire::around(side).into_iter().any(|w| !self.cut[w.at()]),
             Fault::Rejoin(side) => Wire::around(side).into_iter().any(|w| self.cut[w.at()]),
+            Fault::LoseManager(side) => !self.node(side).lost && self.node(side).is_up(),
+            Fault::ReturnManager(side) => self.node(side).lost && !self.node(side).dark,
             Fault::StopAgent(side) => self.node(side).agent.is_some(),
             Fault::StartAgent(side) => self.node(side).agent.is_none() && !self.node(side).dark,
             Fault::PauseAgent(side) => self.node(side).agent_answers(),

@@ -66,6 +66,8 @@ impl Drive<'_> {
             | Fault::ReturnSite(_)
             | Fault::Isolate(_)
             | Fault::Rejoin(_)
+            | Fault::LoseManager(_)
+            | Fault::ReturnManager(_)
             | Fault::StopAgent(_)
             | Fault::StartAgent(_)
             | Fault::PauseAgent(_)
@@ -88,10 +90,24 @@ impl Drive<'_> {
             }
             Fault::Isolate(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = true),
             Fault::Rejoin(side) => Wire::around(side).into_iter().for_each(|w| world.cut[w.at()] = false),
+            Fault::LoseManager(side) => {
+                self.crash(side, false, false);
+                self.world.node_mut(side).lost = true;
+            }
+            Fault::ReturnManager(side) => {
+                if core::mem::take(&mut self.world.node_mut(side).lost) {
+                    self.restart(side);
+                }
+            }
             Fault::StopAgent(side) => {
                 let node = world.node_mut(side);
                 (node.agent, node.paused) = (None, false);
                 node.agent_alerts.clear();
+                if node.aside.is_some() {
+                    // A deputy is a part of its process.
+                    (node.manager, node.saving) = (None, None);
+                    world.desks[side.at()].requests.clear();
+                }
             }
             Fault::StartAgent(side) => self.start_agent(side),
             Fault::PauseAgent(side) => world.node_mut(side).paused = true,

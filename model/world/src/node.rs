@@ -32,6 +32,10 @@ pub struct Node {
     pub agent_alerts: Vec<Alert>,
     /// The whole site is without power.
     pub dark: bool,
+    /// The manager is lost, and does not start again by itself (O10).
+    pub lost: bool,
+    /// The journal of the manager that is lost, while a deputy has the seat and a journal of its own.
+    pub aside: Option<Records>,
 }
 
 /// A batch on its way to the disk.
@@ -59,6 +63,8 @@ impl Node {
             agent_boot: 0,
             agent_alerts: Vec::new(),
             dark: false,
+            lost: false,
+            aside: None,
         }
     }
 

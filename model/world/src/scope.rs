@@ -40,7 +40,11 @@ pub enum Fault {
     Isolate(Side),
     /// They are whole again.
     Rejoin(Side),
-    /// A site's agent dies.
+    /// A site's manager is lost: unlike after a crash, nobody starts it again (O10).
+    LoseManager(Side),
+    /// It starts again, and takes the seat back from a deputy.
+    ReturnManager(Side),
+    /// A site's agent dies, and a deputy with it.
     StopAgent(Side),
     /// It starts again, from its records.
     StartAgent(Side),

@@ -39,6 +39,8 @@ pub enum AgentFact {
     /// The enforcers have stopped this group, because nobody renewed its authority (O3); or its hosts and arrays have
     /// just been switched on. A level, until it is given authority anew.
     Enforced(GroupKey),
+    /// Whether the site's manager is there (O10). A level, told when it changes and when the agent starts.
+    Manager(bool),
     /// The site's manager wants authority (O10).
     Claim(Claim),
     /// The site's manager wants the group of a silent site (O4), at the epoch that it knows.
@@ -70,6 +72,11 @@ pub enum AgentEffect {
     Do(Op),
     /// Acknowledge writes to this LUN that are not mirrored, from now on (O6).
     Degrade(LunKey),
+    /// Start a deputy: a [`RecoveryManager`](crate::RecoveryManager) from
+    /// [`Records::for_deputy`](crate::Records::for_deputy), or from what an earlier deputy has saved,
+    /// [deputized](crate::RecoveryManager::deputize), in the place of the manager that is lost. `false`: stop it; the
+    /// manager that is back goes on with [`Records::after_deputy`](crate::Records::after_deputy) (O10).
+    Deputy(bool),
     /// Tell the site's manager what it has.
     Tell(Told),
     /// Tell the site's manager why its acquire came to nothing.

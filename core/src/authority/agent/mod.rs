@@ -12,6 +12,7 @@ mod held;
 mod ladder;
 mod owner;
 mod record;
+mod seat;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -21,6 +22,7 @@ pub use fact::{AgentEffect, AgentFact};
 pub use record::{AgentRecord, Doubt, Known, VERSION};
 
 use self::held::{Cx, Durability, Held, Stage};
+use self::seat::Seat;
 use crate::effect::SaveId;
 use crate::error::RestoreError;
 use crate::ids::{Digest, GroupIx, GroupKey, Index};
@@ -42,6 +44,7 @@ pub struct SiteAgent {
     /// When the peer's agent was heard last.
     heard: Instant,
     silent: bool,
+    seat: Seat,
 }
 
 impl SiteAgent {
@@ -90,6 +93,7 @@ impl SiteAgent {
             timers: BTreeSet::new(),
             heard: if site.policy.arbiter.is_some() { now } else { Instant(0) },
             silent: false,
+            seat: Seat::at_start(site, now),
         };
         for g in site.inventory.groups.indices() {
             agent.with(site, now, effects, g, |_, _| {});
@@ -128,6 +132,7 @@ impl SiteAgent {
             AgentFact::Enforced(group) => {
                 self.group(site, now, effects, group, |held, _, _| held.enforced());
             }
+            AgentFact::Manager(there) => self.manager(site, now, there, effects),
             AgentFact::Claim(claim) => {
                 if claim.from.is_none() && self.silent {
                     effects.push(AgentEffect::Silent(true));
@@ -148,7 +153,10 @@ impl SiteAgent {
         if self.halted {
             return None;
         }
-        [self.timers.first().map(|&(at, _)| at), self.silence(site)].into_iter().flatten().min()
+        [self.timers.first().map(|&(at, _)| at), self.silence(site), self.manager_lost(site)]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// How long an enforcer may let a group run that asks now, counted from the sending of its own question (O2).
@@ -169,6 +177,11 @@ impl SiteAgent {
         site.inventory.groups.find(group).map(|g| &self.groups[g.at()].record)
     }
 
+    /// What is known of every group, in the order of the inventory.
+    pub fn records(&self) -> impl Iterator<Item = &AgentRecord> {
+        self.groups.iter().map(|held| &held.record)
+    }
+
     /// Whether the agent has stopped for good.
     #[must_use]
     pub const fn is_halted(&self) -> bool {
@@ -179,6 +192,7 @@ impl SiteAgent {
     pub fn shift(&mut self, by: Millis) {
         let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
         back(&mut self.heard);
+        self.seat.shift(by);
         for held in &mut self.groups {
             held.shift(by);
         }
@@ -256,6 +270,7 @@ impl SiteAgent {
             (self.silent, self.heard) = (true, Instant(0));
             effects.push(AgentEffect::Silent(true));
         }
+        self.seat_due(site, now, effects);
     }
 
     /// When the peer's silence becomes a fact (O11).

@@ -5,7 +5,7 @@ use crate::inventory::Readiness;
 use crate::inventory::{Array, End, Group, Host, Inventory, Lun, Place, Pool, Replication, Vm};
 use crate::plan::{OnFailure, Plan, StartStep, StopStep};
 use crate::policy::{
-    Arbiter, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits,
+    Arbiter, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits,
 };
 
 /// Version of what is written below, part of every digest: two builds that write otherwise do not agree by chance.
@@ -183,7 +183,7 @@ fn vm(w: &mut Writer, inventory: &Inventory, vm: &Vm) {
 }
 
 fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
-    let Policy { grouping, recovery, rules, limits, waits, arbiter } = policy;
+    let Policy { grouping, recovery, rules, limits, waits, arbiter, deputy } = policy;
     let Grouping { mode, idle_poll, min_poll, short, long } = grouping;
     let Limits { cooldown, max_tries, backoff: [backoff_one, backoff_two], hold_alert } = limits;
     let Waits { resend, peer_silent, array_op, host_op, observe, doubt_limit, prepare_ttl } = waits;
@@ -201,6 +201,10 @@ fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
         let spans = [leases.length(), leases.given(), *site_grace];
         w.list(spans, |w, span| w.number(span.0));
         w.number((*automatic).into());
+    }
+    if let Some(Deputy { grace }) = deputy {
+        w.text("deputy");
+        w.number(grace.0);
     }
     w.number((*max_tries).into());
     w.number((*doubt_limit).into());

@@ -9,7 +9,7 @@ use crate::ids::{GroupIx, GroupKey, Index, PlanIx, PlanKey, Side};
 use crate::inventory::check::{self, Values};
 use crate::inventory::error::{ConfigError, Kind, Object};
 use crate::inventory::{Inventory, Replication, build::names};
-use crate::policy::{Arbiter, Grouping, Limits, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits};
+use crate::policy::{Arbiter, Deputy, Grouping, Limits, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits};
 use crate::spec::{self, Deployment};
 
 pub(super) fn policy(deployment: &Deployment, inventory: &Inventory) -> Result<Policy, ConfigError> {
@@ -42,6 +42,7 @@ pub(super) fn policy(deployment: &Deployment, inventory: &Inventory) -> Result<P
             prepare_ttl: spec.waits.prepare_ttl.into(),
         },
         arbiter: spec.arbiter.as_ref().map(|spec| arbiter(spec, inventory)).transpose()?,
+        deputy: spec.deputy.as_ref().map(deputy).transpose()?,
     })
 }
 
@@ -59,6 +60,12 @@ fn arbiter(spec: &spec::Arbiter, inventory: &Inventory) -> Result<Arbiter, Confi
         Some((lun, rpo)) => Err(ConfigError::RpoShort { lun: lun.name.clone(), rpo: spec::Span(rpo), lease }),
         None => Ok(Arbiter { leases, site_grace: site_grace.into(), automatic }),
     }
+}
+
+/// O10.
+fn deputy(spec: &spec::Deputy) -> Result<Deputy, ConfigError> {
+    Values::section("policy.deputy").not_zero([("grace", spec.grace)])?;
+    Ok(Deputy { grace: spec.grace.into() })
 }
 
 /// M5 and M6.

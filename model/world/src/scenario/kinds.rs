@@ -149,6 +149,8 @@ pub enum AlertKind {
     Loss,
     /// [`Alert::Held`].
     Held,
+    /// [`Alert::ManagerLost`].
+    ManagerLost,
     /// [`Alert::PeerSilent`].
     PeerSilent,
     /// [`Alert::InDoubt`].
@@ -181,6 +183,7 @@ impl AlertKind {
             Alert::NeedsOperator { .. } => Self::NeedsOperator,
             Alert::Loss { .. } => Self::Loss,
             Alert::Held { .. } => Self::Held,
+            Alert::ManagerLost => Self::ManagerLost,
             Alert::PeerSilent { .. } => Self::PeerSilent,
             Alert::InDoubt { .. } => Self::InDoubt,
             Alert::OpFailed { .. } => Self::OpFailed,
@@ -202,6 +205,7 @@ impl AlertKind {
             Self::NeedsOperator => "needs-operator",
             Self::Loss => "loss",
             Self::Held => "held",
+            Self::ManagerLost => "manager-lost",
             Self::PeerSilent => "peer-silent",
             Self::InDoubt => "in-doubt",
             Self::OpFailed => "op-failed",

@@ -1,8 +1,9 @@
 //! Scopes in which nothing has failed at first: an operator moves a group, protects it the other way round, and moves it
-//! home (F8, P1, F9).
+//! home (F8, P1); or a site's manager is lost alone, and its agent's deputy moves the group (O10).
 
 use farshore_core::ids::{GroupKey, Side};
 use farshore_core::input::Command;
+use farshore_core::spec::{Deputy, Span};
 
 use super::{Named, lose, pair};
 use crate::scope::{Budget, Budgets, Fault, Order, Scope, Wire};
@@ -14,6 +15,8 @@ pub const ALL: &[Named] = &[
     ("migration_cut", migration_cut),
     ("migration_lost", migration_lost),
     ("failback", failback),
+    ("manager_lost", manager_lost),
+    ("manager_lost_late", manager_lost_late),
 ];
 
 fn shop() -> GroupKey {
@@ -83,4 +86,28 @@ pub fn failback() -> Scope {
     let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
     let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
     life("failback", prose, budgets, &[], orders)
+}
+
+/// A manager is lost alone, and may be back.
+#[must_use]
+pub fn manager_lost() -> Scope {
+    let prose = "A manager is lost alone; its agent starts a deputy, which moves the group; the manager is back at any \
+                 point, or stays away.";
+    deputy("manager_lost", prose, Budgets::NONE)
+}
+
+/// The same, and something is late.
+#[must_use]
+pub fn manager_lost_late() -> Scope {
+    let prose = "A manager is lost alone; its agent starts a deputy, which moves the group; the manager is back at any \
+                 point, or stays away; one message, command or answer is late, also from before.";
+    deputy("manager_lost_late", prose, Budgets::of(&[(Budget::Late, 1)]))
+}
+
+fn deputy(name: &'static str, prose: &'static str, budgets: Budgets) -> Scope {
+    let faults = [(Fault::LoseManager(Side::One), 1), (Fault::ReturnManager(Side::One), 1)];
+    let mut scope = life(name, prose, budgets, &faults, Vec::new());
+    scope.deployment.policy.deputy = Some(Deputy { grace: Span::millis(37) });
+    scope.deployment_name = "pair with deputies".into();
+    scope
 }

@@ -34,6 +34,7 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::Returned { lun: l } => lun(l),
         Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
         Alert::VmDown { vm: v } => vm(v),
+        Alert::ManagerLost => false,
         Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
         Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
     }
