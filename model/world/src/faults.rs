@@ -95,7 +95,8 @@ impl Drive<'_> {
                 self.world.node_mut(side).lost = true;
             }
             Fault::ReturnManager(side) => {
-                if core::mem::take(&mut self.world.node_mut(side).lost) {
+                let lost = core::mem::take(&mut self.world.node_mut(side).lost);
+                if lost {
                     self.restart(side);
                 }
             }
