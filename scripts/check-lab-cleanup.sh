@@ -89,6 +89,15 @@ for replication in sync async; do
   done
 done
 
+# With an arbiter, agents and guards, each a process of its own.
+for stage in "the arbiter and two agents start" "protected and armed" "every wire out of alder is cut" "birch .*F5"; do
+  begin --scenario partition --calm 300
+  until_true 120 "\"$stage\"" said "$stage"
+  kill -INT "$pid" 2>/dev/null || true
+  end
+  nothing_left "partition, SIGINT at \"$stage\"" 130
+done
+
 # A start that fails half-way: arrays are there, VMs do not come up. Its files stay, to be looked at.
 begin --accelerator no-such-accelerator
 end

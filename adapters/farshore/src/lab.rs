@@ -12,15 +12,18 @@ use farshore_core::event::Event;
 use farshore_core::inventory::Site;
 use farshore_core::record::GivePhase;
 use farshore_core::time::Millis;
-use farshore_lab::{Failed, Guest, LOST, Mode, Notice, Options, Phase, Report, VMS, deployment, run};
+use farshore_lab::{Failed, Guest, LOST, Mode, Notice, Options, Phase, Report, Scenario, VMS, run};
 use serde_json::{Value, json};
 
 use crate::style::{Look, Style, Table};
 use crate::words::{Words, clock};
 
-/// Build two sites of real parts on this machine, lose a LUN for good, and judge from the disks. Needs root.
+/// Build two sites of real parts on this machine, let something go wrong, and judge from the disks. Needs root.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
+    /// What goes wrong.
+    #[arg(long, value_enum, default_value_t = Wrong::Lun)]
+    scenario: Wrong,
     /// How LUNs are replicated.
     #[arg(long, value_enum, default_value_t = Replication::Sync)]
     replication: Replication,
@@ -48,11 +51,46 @@ pub(crate) struct Args {
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
-enum Replication {
+enum Wrong {
+    /// A LUN is lost for good, and its group is handed over.
+    Lun,
+    /// Everything at the first site is killed at once, and its group is taken over.
+    Site,
+    /// The first site's manager alone is lost: nothing stops.
+    Manager,
+    /// Every wire out of the first site is cut: it stops what it runs before the second takes over.
+    Partition,
+    /// The arbiter is killed, and started again: nothing stops.
+    Arbiter,
+}
+
+impl Wrong {
+    const fn scenario(self) -> Scenario {
+        match self {
+            Self::Lun => Scenario::Lun,
+            Self::Site => Scenario::Site,
+            Self::Manager => Scenario::Manager,
+            Self::Partition => Scenario::Partition,
+            Self::Arbiter => Scenario::Arbiter,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Replication {
     /// A write is acknowledged when both copies have it: nothing may be lost.
     Sync,
     /// Deltas follow: what was not replicated of the lost LUN is lost, within its RPO, and nothing of the others.
     Async,
+}
+
+impl Replication {
+    pub(crate) const fn mode(self) -> Mode {
+        match self {
+            Self::Sync => Mode::Synchronous,
+            Self::Async => Mode::Asynchronous,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -72,10 +110,7 @@ static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 /// Runs the lab.
 pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
     ctrlc::set_handler(|| INTERRUPTED.store(true, Ordering::Relaxed)).context("catching Ctrl-C")?;
-    let mode = match args.replication {
-        Replication::Sync => Mode::Synchronous,
-        Replication::Async => Mode::Asynchronous,
-    };
+    let (mode, scenario) = (args.replication.mode(), args.scenario.scenario());
     let style = Style::of_stdout();
     let mut reports = Vec::new();
     for n in 1..=args.runs {
@@ -92,8 +127,10 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
                 Inside::Mini => Guest::Mini,
                 Inside::Linux => Guest::Linux,
             },
+            scenario,
+            exe: std::env::current_exe().context("finding this program")?,
         };
-        let screen = Arc::new(Mutex::new(Screen::new(mode, style, args.json)?));
+        let screen = Arc::new(Mutex::new(Screen::new((mode, scenario), style, args.json)?));
         let tell = screen.clone();
         let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(&notice);
         let report = run(&options, &progress, &|| INTERRUPTED.load(Ordering::Relaxed));
@@ -145,8 +182,8 @@ struct Screen {
 }
 
 impl Screen {
-    fn new(mode: Mode, style: Style, quiet: bool) -> Result<Self> {
-        let [site, _] = Site::pair(&deployment(mode))?;
+    fn new((mode, scenario): (Mode, Scenario), style: Style, quiet: bool) -> Result<Self> {
+        let [site, _] = Site::pair(&scenario.deployment(mode))?;
         let live = std::io::stdout().is_terminal() && !quiet;
         let newest = [[None; 2]; VMS.len()];
         Ok(Self { site, style, quiet, live, lines: 0, newest, drawn: Instant::now() })
@@ -215,7 +252,8 @@ impl Screen {
 /// The verdict of one run.
 fn verdict(report: &Report, style: Style) -> String {
     let mut text = String::from("\n  read from the disks and the logs:\n\n");
-    let mut table = Table::new(&["VM", "told durable at alder", "goes on at birch from", "records lost", "down for"]);
+    let down = if report.scenario.stays() { "longest pause" } else { "down for" };
+    let mut table = Table::new(&["VM", "told durable at alder", "goes on at birch from", "records lost", down]);
     for vm in &report.vms {
         let lost = if vm.lost == 0 { "0".into() } else { format!("{} ({} ms)", vm.lost, vm.lost_ms) };
         let resumed = vm.resumed.map_or_else(|| "-".into(), |n| n.to_string());
@@ -227,6 +265,10 @@ fn verdict(report: &Report, style: Style) -> String {
     let wrong = report.wrong();
     if wrong.is_empty() {
         let promise = match report.mode {
+            _ if report.scenario.stays() => {
+                "no VM stopped, and every record that a guest was told is durable is on its disk"
+            }
+            Mode::Asynchronous if report.scenario != Scenario::Lun => "what is lost is within the RPO",
             Mode::Synchronous => "every record that a guest was told is durable is on birch's copy",
             Mode::Asynchronous => {
                 "nothing is lost on the LUNs that could be drained; the lost LUN's loss is within its RPO"
@@ -239,7 +281,9 @@ fn verdict(report: &Report, style: Style) -> String {
     for line in wrong {
         text += &format!("  {} {line}\n", style.paint(Look::Bad, "✗"));
     }
-    text += &format!("  from the loss to the last VM: {}\n", clock(Millis(report.total_ms())));
+    let what =
+        if report.scenario == Scenario::Lun { "from the loss to the last VM" } else { "longest without a record" };
+    text += &format!("  {what}: {}\n", clock(Millis(report.total_ms())));
     text
 }
 
@@ -251,11 +295,11 @@ fn medians(reports: &[Report], style: Style) -> String {
         vec![name.into(), at(0), at(all.len() / 2), at(all.len().saturating_sub(1))]
     };
     let mut table = Table::new(&["phase", "min ms", "median ms", "max ms"]);
-    for phase in Phase::ALL {
+    for phase in Phase::ALL.into_iter().filter(|_| reports.iter().all(|r| r.scenario == Scenario::Lun)) {
         let all = reports.iter().flat_map(|r| r.phases.iter().filter(|(p, _)| *p == phase).map(|(_, ms)| *ms));
         table.row(row(phase.name(), all.collect()));
     }
-    table.row(row("from the loss to the last VM", reports.iter().map(Report::total_ms).collect()));
+    table.row(row("in all", reports.iter().map(Report::total_ms).collect()));
     let lost = |r: &Report| r.vms.iter().map(|v| u64::from(v.lost)).sum();
     table.row(row("records lost", reports.iter().map(lost).collect()));
     let good = reports.iter().filter(|r| r.wrong().is_empty()).count();

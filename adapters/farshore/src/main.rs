@@ -1,6 +1,7 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
 mod lab;
+mod lab_part;
 mod many;
 mod plan;
 mod replay;
@@ -29,6 +30,9 @@ enum Command {
     Plan(plan::Args),
     /// Move real VMs: two sites of real parts on this machine, a real loss, a verdict read from the disks.
     Lab(lab::Args),
+    /// One party of the lab; the lab starts it.
+    #[command(hide = true)]
+    LabPart(lab_part::Args),
     /// Run a trace again, action by action, to where it ended.
     Replay(replay::Args),
 }
@@ -38,6 +42,7 @@ fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Plan(args) => plan::run(&args),
         Command::Lab(args) => lab::run_lab(&args),
+        Command::LabPart(args) => lab_part::run(args),
         Command::Replay(args) => replay::run(&args),
     };
     done.unwrap_or_else(|error| {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use farshore_core::Records;
 use farshore_core::authority::agent::AgentRecord;
+use farshore_core::authority::arbiter::{ArbiterRecord, ArbiterRecords};
 use farshore_core::record::{GroupRecord, Record, SiteRecord, VERSION};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 use thiserror::Error;
@@ -12,12 +13,16 @@ use thiserror::Error;
 const GROUPS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("groups");
 /// The agent's records, by group key.
 const AUTHORITY: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("authority");
+/// The arbiter's records, by group key.
+const ARBITER: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("arbiter");
 /// The site's record and the count of starts, by name.
 const SITE: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("site");
 const BOOT: &str = "boot";
 const RECORD: &str = "record";
 /// What this file is for: its manager's site.
 const OWNER: &str = "owner";
+/// When this file was made, seconds: which store this is (O7).
+const MADE: &str = "made";
 
 /// The journal could not be opened, read or written.
 #[derive(Debug, Error)]
@@ -94,7 +99,9 @@ impl Store {
         let database = Database::create(path).map_err(|e| failed(path, e))?;
         let store = Self { database, path: path.into() };
         store.write(|tables| {
+            let made = std::time::UNIX_EPOCH.elapsed().map_or(0, |since| u32::try_from(since.as_secs()).unwrap_or(0));
             tables.site.insert(OWNER, site.as_bytes())?;
+            tables.site.insert(MADE, made.to_le_bytes().as_slice())?;
             Ok(())
         })?;
         Ok(store)
@@ -144,16 +151,9 @@ impl Store {
         if let Some(bytes) = self.site_value(RECORD)? {
             records.site = self.read::<SiteRecord>("the site", &bytes, |r| r.version)?;
         }
-        let tx = self.database.begin_read().map_err(|e| failed(&self.path, e))?;
-        let table = match tx.open_table(GROUPS) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(records),
-            Err(e) => return Err(failed(&self.path, e)),
-        };
-        for row in table.iter().map_err(|e| failed(&self.path, e))? {
-            let (key, value) = row.map_err(|e| failed(&self.path, e))?;
-            let of = format!("group {:016x}", key.value());
-            records.put(Record::Group(self.read::<GroupRecord>(&of, value.value(), |r| r.version)?));
+        let group = |key, bytes: &[u8]| self.read::<GroupRecord>(&format!("group {key:016x}"), bytes, |r| r.version);
+        for group in self.each(GROUPS, group)? {
+            records.put(Record::Group(group));
         }
         Ok(records)
     }
@@ -179,19 +179,9 @@ impl Store {
     /// # Errors
     /// Damage, or a record that this build cannot read.
     pub fn authority(&self) -> Result<Vec<AgentRecord>, JournalError> {
-        let tx = self.database.begin_read().map_err(|e| failed(&self.path, e))?;
-        let table = match tx.open_table(AUTHORITY) {
-            Ok(table) => table,
-            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-            Err(e) => return Err(failed(&self.path, e)),
-        };
-        let mut records = Vec::new();
-        for row in table.iter().map_err(|e| failed(&self.path, e))? {
-            let (key, value) = row.map_err(|e| failed(&self.path, e))?;
-            let of = format!("the authority over group {:016x}", key.value());
-            records.push(self.read::<AgentRecord>(&of, value.value(), |r| r.version)?);
-        }
-        Ok(records)
+        self.each(AUTHORITY, |key, bytes| {
+            self.read::<AgentRecord>(&format!("the authority over group {key:016x}"), bytes, |r| r.version)
+        })
     }
 
     /// Makes an agent's records durable: all of them, or none. In a file of the agent's own (O10).
@@ -205,6 +195,52 @@ impl Store {
             }
             Ok(())
         })
+    }
+
+    /// Everything that is durable of the arbiter.
+    ///
+    /// # Errors
+    /// Damage, or a record that this build cannot read.
+    pub fn arbiter(&self) -> Result<ArbiterRecords, JournalError> {
+        let made = self.site_value(MADE)?.and_then(|b| Some(u32::from_le_bytes(b.try_into().ok()?))).unwrap_or(0);
+        let groups = self.each(ARBITER, |key, bytes| {
+            let of = format!("the arbiter's group {key:016x}");
+            self.read::<ArbiterRecord>(&of, bytes, |_| VERSION)
+        })?;
+        Ok(ArbiterRecords { incarnation: made, groups })
+    }
+
+    /// Makes an arbiter's records durable: all of them, or none.
+    ///
+    /// # Errors
+    /// The file cannot be written. Whether they are durable is then unknown: the arbiter must stop (J7).
+    pub fn save_arbiter(&self, batch: &[ArbiterRecord]) -> Result<(), JournalError> {
+        self.write(|tables| {
+            for record in batch {
+                tables.arbiter.insert(record.group.0, encode(record).as_slice())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads every row of a table.
+    fn each<T>(
+        &self,
+        table: TableDefinition<'_, u64, &[u8]>,
+        read: impl Fn(u64, &[u8]) -> Result<T, JournalError>,
+    ) -> Result<Vec<T>, JournalError> {
+        let tx = self.database.begin_read().map_err(|e| failed(&self.path, e))?;
+        let table = match tx.open_table(table) {
+            Ok(table) => table,
+            Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+            Err(e) => return Err(failed(&self.path, e)),
+        };
+        let rows = table.iter().map_err(|e| failed(&self.path, e))?;
+        rows.map(|row| {
+            let (key, value) = row.map_err(|e| failed(&self.path, e))?;
+            read(key.value(), value.value())
+        })
+        .collect()
     }
 
     fn site_value(&self, key: &str) -> Result<Option<Vec<u8>>, JournalError> {
@@ -246,7 +282,8 @@ impl Store {
             let groups = tx.open_table(GROUPS).map_err(|e| failed(&self.path, e))?;
             let site = tx.open_table(SITE).map_err(|e| failed(&self.path, e))?;
             let authority = tx.open_table(AUTHORITY).map_err(|e| failed(&self.path, e))?;
-            fill(&mut Tables { groups, site, authority }).map_err(|e| failed(&self.path, e))?;
+            let arbiter = tx.open_table(ARBITER).map_err(|e| failed(&self.path, e))?;
+            fill(&mut Tables { groups, site, authority, arbiter }).map_err(|e| failed(&self.path, e))?;
         }
         tx.commit().map_err(|e| failed(&self.path, e))
     }
@@ -256,6 +293,7 @@ struct Tables<'tx> {
     groups: redb::Table<'tx, u64, &'static [u8]>,
     site: redb::Table<'tx, &'static str, &'static [u8]>,
     authority: redb::Table<'tx, u64, &'static [u8]>,
+    arbiter: redb::Table<'tx, u64, &'static [u8]>,
 }
 
 fn encode<T: serde::Serialize>(record: &T) -> Vec<u8> {

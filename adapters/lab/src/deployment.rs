@@ -2,7 +2,7 @@
 
 use farshore_core::inventory::Readiness;
 use farshore_core::spec::{
-    Datastore, Deployment, Group, Grouping, Host, Lun, Memory, Plan, Policy, Replica, Site, Span, Vm, Waits,
+    Arbiter, Datastore, Deployment, Group, Grouping, Host, Lun, Memory, Plan, Policy, Replica, Site, Span, Vm, Waits,
 };
 use farshore_qemu::array::Mode;
 
@@ -61,4 +61,17 @@ pub fn deployment(mode: Mode) -> Deployment {
         },
         ..Deployment::default()
     }
+}
+
+/// The same with an arbiter, and leases that a person can wait for.
+#[must_use]
+pub fn armed(mode: Mode) -> Deployment {
+    let mut deployment = deployment(mode);
+    deployment.policy.arbiter = Some(Arbiter {
+        lease: Span::millis(3000),
+        margin: Span::millis(1000),
+        site_grace: Span::millis(2000),
+        ..Arbiter::default()
+    });
+    deployment
 }

@@ -9,11 +9,13 @@
 
 mod deployment;
 mod manager;
+mod parties;
 mod report;
 mod run;
 mod site;
 
-pub use deployment::{LOST, VMS, deployment};
+pub use deployment::{LOST, VMS, armed, deployment};
 pub use farshore_qemu::array::Mode;
+pub use parties::{AgentArgs, ArbiterArgs, GuardArgs, run_agent, run_arbiter, run_guard, side};
 pub use report::{Phase, Report};
-pub use run::{Failed, Guest, Interrupted, Notice, Options, Progress, run};
+pub use run::{Failed, Guest, Interrupted, Notice, Options, Progress, Scenario, run};

@@ -7,6 +7,8 @@ use farshore_core::record::{GivePhase, TakePhase};
 use farshore_qemu::array::Mode;
 use farshore_qemu::verdict::VmVerdict;
 
+use crate::run::Scenario;
+
 /// An event of a manager, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mark {
@@ -78,6 +80,8 @@ impl Phase {
 pub struct Report {
     /// How LUNs were replicated.
     pub mode: Mode,
+    /// What went wrong.
+    pub scenario: Scenario,
     /// Milliseconds that each phase took; a phase that was never reached is missing.
     pub phases: Vec<(Phase, u64)>,
     /// What became of each VM.
@@ -93,7 +97,7 @@ const RPO: u64 = 10_000;
 
 impl Report {
     pub(crate) fn new(
-        mode: Mode,
+        (mode, scenario): (Mode, Scenario),
         lost_at: Instant,
         marks: &[Mark],
         vms: Vec<VmVerdict>,
@@ -109,13 +113,16 @@ impl Report {
         }
         let alerts = marks.iter().filter(|m| m.when >= lost_at).map(|m| m.event);
         let alerts = alerts.filter(|e| matches!(e, Event::Raised(_))).collect();
-        Self { mode, phases, vms, both_writable, alerts }
+        Self { mode, scenario, phases, vms, both_writable, alerts }
     }
 
-    /// From the loss to the last VM, milliseconds.
+    /// From the loss to the last VM, milliseconds; where sites cannot talk, the longest time without a record of a VM.
     #[must_use]
     pub fn total_ms(&self) -> u64 {
-        self.phases.iter().map(|(_, ms)| ms).sum()
+        match self.scenario {
+            Scenario::Lun => self.phases.iter().map(|(_, ms)| ms).sum(),
+            _ => self.vms.iter().filter_map(|vm| vm.downtime_ms).max().unwrap_or(0),
+        }
     }
 
     /// Everything that is wrong, in words; nothing, if the run held what it promises: synchronous, no acknowledged
@@ -125,7 +132,7 @@ impl Report {
         let mut wrong: Vec<String> = self.both_writable.clone();
         for vm in &self.vms {
             wrong.extend(vm.wrong.iter().map(|w| format!("{}: {w}", vm.vm)));
-            let may_lose = self.mode == Mode::Asynchronous && vm.vm == crate::LOST;
+            let may_lose = self.mode == Mode::Asynchronous && (self.scenario != Scenario::Lun || vm.vm == crate::LOST);
             if vm.lost > 0 && !may_lose {
                 wrong.push(format!("{}: {} acknowledged records are lost", vm.vm, vm.lost));
             }
@@ -133,7 +140,7 @@ impl Report {
                 wrong.push(format!("{}: {} ms are lost, the RPO is {RPO} ms", vm.vm, vm.lost_ms));
             }
         }
-        if self.phases.len() < Phase::ALL.len() {
+        if self.scenario == Scenario::Lun && self.phases.len() < Phase::ALL.len() {
             wrong.push("the failover did not come to its end".into());
         }
         wrong

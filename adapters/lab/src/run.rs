@@ -1,5 +1,7 @@
 //! One run: build, protect, lose a LUN, wait for the VMs, judge.
 
+mod apart;
+
 use std::path::PathBuf;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +21,8 @@ use farshore_qemu::verdict::{self, Said};
 use farshore_qemu::{Cellar, LabError, clock, leftovers};
 use thiserror::Error;
 
-use crate::deployment::{LOST, VMS, deployment};
+use crate::deployment::{LOST, VMS, armed, deployment};
+use crate::parties::Parties;
 use crate::report::{Mark, Report};
 use crate::site::{Site, Watcher};
 
@@ -38,6 +41,40 @@ pub struct Options {
     pub accelerator: String,
     /// What runs in the VMs.
     pub guest: Guest,
+    /// What goes wrong.
+    pub scenario: Scenario,
+    /// This program, of which the arbiter, agents and guards are further processes.
+    pub exe: PathBuf,
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scenario {
+    /// A LUN is lost for good, and its group is handed over.
+    #[default]
+    Lun,
+    /// Everything at the first site is killed at once, and its group is taken over.
+    Site,
+    /// The first site's manager alone is lost: nothing stops.
+    Manager,
+    /// Every wire out of the first site is cut, and mended after its group has been taken over.
+    Partition,
+    /// The arbiter is killed, and started again: nothing stops.
+    Arbiter,
+}
+
+impl Scenario {
+    /// Whether VMs stay where they are.
+    #[must_use]
+    pub const fn stays(self) -> bool {
+        matches!(self, Self::Manager | Self::Arbiter)
+    }
+
+    /// What is run.
+    #[must_use]
+    pub fn deployment(self, mode: Mode) -> farshore_core::spec::Deployment {
+        if self == Self::Lun { deployment(mode) } else { armed(mode) }
+    }
 }
 
 /// What runs in the VMs.
@@ -53,7 +90,16 @@ pub enum Guest {
 impl Default for Options {
     fn default() -> Self {
         let calm = Duration::from_millis(1500);
-        Self { mode: Mode::Synchronous, rate: None, dir: None, calm, accelerator: "tcg".into(), guest: Guest::Mini }
+        Self {
+            mode: Mode::Synchronous,
+            rate: None,
+            dir: None,
+            calm,
+            accelerator: "tcg".into(),
+            guest: Guest::Mini,
+            scenario: Scenario::Lun,
+            exe: std::env::current_exe().unwrap_or_default(),
+        }
     }
 }
 
@@ -203,25 +249,36 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
     result
 }
 
+/// Writes down what a site's manager says.
+fn watcher(side: Side, marks: &Arc<Mutex<Vec<Mark>>>) -> Watcher {
+    let marks = marks.clone();
+    Arc::new(move |when, event| {
+        marks.lock().unwrap_or_else(PoisonError::into_inner).push(Mark { when, side, event });
+    })
+}
+
 impl Lab<'_> {
     fn go(&mut self, options: &Options) -> Result<Report, Failed> {
         let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
+        if options.scenario != Scenario::Lun {
+            return self.go_apart(options);
+        }
         self.build(options)?;
         self.start_guests()?;
-        self.protect(options, &marks)?;
+        self.protect(options, &marks, None)?;
         (self.progress)(Notice::Step("the VMs run, protected"));
         self.pause(options.calm)?;
         let lost_at = clock::now();
         self.sites[0].array.lose(LOST)?;
         (self.progress)(Notice::Lost);
-        self.await_recovery(&marks, lost_at)?;
+        self.await_recovery(&marks, lost_at, true)?;
         let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.judge(options.mode, lost_at, &marks)
+        self.judge(options, lost_at, &marks)
     }
 
     fn build(&mut self, options: &Options) -> Result<(), Failed> {
         (self.progress)(Notice::Step("two arrays and their hosts are built"));
-        let inventories = Inventory::pair(&deployment(options.mode))?;
+        let inventories = Inventory::pair(&options.scenario.deployment(options.mode))?;
         let mut arrays = Vec::new();
         for (at, inventory) in inventories.iter().enumerate() {
             let site = inventory.inventory.sites[at].name.clone();
@@ -254,15 +311,20 @@ impl Lab<'_> {
         self.wait("each VM's first records", 120, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
     }
 
-    fn protect(&mut self, options: &Options, marks: &Arc<Mutex<Vec<Mark>>>) -> Result<(), Failed> {
+    fn protect(
+        &mut self,
+        options: &Options,
+        marks: &Arc<Mutex<Vec<Mark>>>,
+        parties: Option<&Parties>,
+    ) -> Result<(), Failed> {
         (self.progress)(Notice::Step("two managers start, and protect the group"));
-        let addresses = [self.sites[0].address(), self.sites[1].address()];
+        let addresses = match parties {
+            None => [self.sites[0].address(), self.sites[1].address()],
+            Some(parties) => [parties.manager(0), parties.manager(1)],
+        };
         for (at, side) in Side::BOTH.into_iter().enumerate() {
-            let marks = marks.clone();
-            let watch: Watcher = Arc::new(move |when, event| {
-                marks.lock().unwrap_or_else(PoisonError::into_inner).push(Mark { when, side, event });
-            });
-            self.sites[at].manage(addresses[1 - at], watch)?;
+            let agent = parties.map(|p| p.agent(at));
+            self.sites[at].manage(addresses[1 - at], watcher(side, marks), agent)?;
         }
         let verified = || self.view(0).is_some();
         self.wait("the managers' first words", 10, verified)?;
@@ -276,7 +338,7 @@ impl Lab<'_> {
         self.wait("the protection of the group", 60 + copy, || self.view(0).is_some_and(|v| v.protected && v.idle))
     }
 
-    fn await_recovery(&self, marks: &Arc<Mutex<Vec<Mark>>>, lost_at: Instant) -> Result<(), Failed> {
+    fn await_recovery(&self, marks: &Arc<Mutex<Vec<Mark>>>, lost_at: Instant, both: bool) -> Result<(), Failed> {
         let mut told = 0;
         let mut tell = || {
             let all = marks.lock().unwrap_or_else(PoisonError::into_inner);
@@ -289,15 +351,16 @@ impl Lab<'_> {
         let done = self.wait("the recovery of every VM", 180, || {
             tell();
             let up = VMS.iter().all(|(vm, _)| self.said(1, vm).acks.len() >= 3);
-            let settled = self.view(0).is_some_and(|v| v.idle) && self.view(1).is_some_and(|v| v.active && v.idle);
-            let stuck = (0..2).any(|at| self.view(at).is_some_and(|v| v.needs_operator));
+            let given = !both || self.view(0).is_some_and(|v| v.idle);
+            let settled = given && self.view(1).is_some_and(|v| v.active && v.idle);
+            let stuck = (usize::from(!both)..2).any(|at| self.view(at).is_some_and(|v| v.needs_operator));
             (up && settled) || stuck
         });
         tell();
         done
     }
 
-    fn judge(&mut self, mode: Mode, lost_at: Instant, marks: &[Mark]) -> Result<Report, Failed> {
+    fn judge(&mut self, options: &Options, lost_at: Instant, marks: &[Mark]) -> Result<Report, Failed> {
         // Managers and VMs first: a disk is judged when nobody writes it.
         for site in &mut self.sites {
             site.manager = None;
@@ -311,9 +374,13 @@ impl Lab<'_> {
             };
             vms.push(verdict::judge(vm, &self.said(0, vm), &self.said(1, vm), &disk));
         }
+        Ok(Report::new((options.mode, options.scenario), lost_at, marks, vms, self.both_writable()))
+    }
+
+    /// I1, from the arrays' own logs.
+    fn both_writable(&self) -> Vec<String> {
         let log = |at: usize| std::fs::read_to_string(self.sites[at].dir.join("access.jsonl")).unwrap_or_default();
-        let both = verdict::both_writable(&log(0), &log(1));
-        Ok(Report::new(mode, lost_at, marks, vms, both))
+        verdict::both_writable(&log(0), &log(1))
     }
 
     fn view(&self, at: usize) -> Option<crate::manager::View> {

@@ -2,14 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use farshore_core::authority::agent::AgentRecord;
+use farshore_core::authority::agent::{AgentRecord, Claim};
 use farshore_core::event::Event;
-use farshore_core::ids::VmKey;
+use farshore_core::ids::{GroupKey, VmKey};
 use farshore_core::inventory::Site as Inventory;
-use farshore_core::ports::{AgentStore, OwnAgent, Parts, Pump};
+use farshore_core::ports::{Agent, AgentStore, OwnAgent, Parts, Pump};
 use farshore_core::{Fact, Instant};
 use farshore_journal::{Store, Writer};
 use farshore_link::{Listener, Peer};
@@ -20,6 +20,7 @@ use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
 use farshore_qemu::{Cellar, clock};
 
 use crate::manager::{Input, Manager};
+use crate::parties::Remote;
 use crate::run::Failed;
 
 /// Told of each event of a manager, with the time.
@@ -33,8 +34,10 @@ pub(crate) struct Site {
     pub(crate) array: Arc<Array>,
     pub(crate) dir: PathBuf,
     inventory: Inventory,
-    inputs: Option<(Sender<Input>, Receiver<Input>)>,
+    /// Where facts go: to the manager that runs, or nowhere.
+    inputs: Arc<Mutex<Option<Sender<Input>>>>,
     facts: Sender<Fact>,
+    managed: bool,
 }
 
 impl Site {
@@ -45,10 +48,16 @@ impl Site {
         array: Arc<Array>,
         boot: (&str, Option<Kernel>),
     ) -> Result<Self, Failed> {
-        let (inputs, pending) = channel();
+        let inputs: Arc<Mutex<Option<Sender<Input>>>> = Arc::default();
         let (facts, told) = channel::<Fact>();
         let on = inputs.clone();
-        std::thread::spawn(move || told.into_iter().all(|fact| on.send(Input::Fact(fact)).is_ok()));
+        std::thread::spawn(move || {
+            for fact in told {
+                if let Some(on) = on.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                    let _ = on.send(Input::Fact(fact));
+                }
+            }
+        });
         let name = inventory.inventory.sites[inventory.here.at()].name.clone();
         let i = &inventory.inventory;
         let unit = |vm: &farshore_core::inventory::Vm| {
@@ -63,19 +72,25 @@ impl Site {
         let ear = facts.clone();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::start(any, move |fact| drop(ear.send(fact))).map_err(Failed::Link)?;
-        Ok(Self { manager: None, listener, hosts, array, dir, inventory, inputs: Some((inputs, pending)), facts })
+        Ok(Self { manager: None, listener, hosts, array, dir, inventory, inputs, facts, managed: false })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
         self.listener.address()
     }
 
-    /// Starts the manager, on a journal of its own.
-    pub(crate) fn manage(&mut self, peer: SocketAddr, watch: Watcher) -> Result<(), Failed> {
-        let Some(inputs) = self.inputs.take() else { return Ok(()) };
+    pub(crate) const fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// Starts the manager, on a journal of its own, or again from it. Its agent is a process somewhere, or a part of it.
+    pub(crate) fn manage(&mut self, peer: SocketAddr, watch: Watcher, agent: Option<SocketAddr>) -> Result<(), Failed> {
+        let (inputs, pending) = channel();
         let site = self.inventory.clone();
         let name = site.inventory.sites[site.here.at()].name.clone();
-        let store = Store::create(&self.dir.join("manager.journal"), &name)?;
+        let open = if self.managed { Store::open } else { Store::create };
+        let store = open(&self.dir.join("manager.journal"), &name)?;
+        self.managed = true;
         let boot = store.next_boot()?;
         let records = store.records()?;
         let answers = self.facts.clone();
@@ -85,12 +100,33 @@ impl Site {
             arrays: QemuArrays::new(self.array.clone(), names, self.facts.clone()),
             journal: Writer::start(store, move |fact| drop(answers.send(fact))),
             link: Peer::connect(peer),
-            agent: own_agent(&self.dir, &site, &name)?,
+            agent: match agent {
+                None => AnyAgent(Box::new(own_agent(&self.dir, &site, &name)?)),
+                Some(at) => AnyAgent(Box::new(Remote::to(at, self.facts.clone()))),
+            },
             watch: move |event: Event| watch(clock::now(), event),
         };
+        *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) = Some(inputs.clone());
         let pump = Pump::start(site, boot, records, clock::now(), parts)?;
-        self.manager = Some(Manager::start(inputs, move || pump));
+        self.manager = Some(Manager::start((inputs, pending), move || pump));
         Ok(())
+    }
+}
+
+/// An agent of either kind.
+struct AnyAgent(Box<dyn Agent + Send>);
+
+impl Agent for AnyAgent {
+    fn claim(&mut self, now: Instant, claim: Claim) {
+        self.0.claim(now, claim);
+    }
+
+    fn acquire(&mut self, now: Instant, group: GroupKey, forced: bool) {
+        self.0.acquire(now, group, forced);
+    }
+
+    fn next_fact(&mut self) -> Option<Fact> {
+        self.0.next_fact()
     }
 }
 

@@ -177,6 +177,9 @@ impl Hosts {
         for old in [&serial, &monitor] {
             let _ = std::fs::remove_file(old);
         }
+        let runs = self.runs_of(host);
+        std::fs::create_dir_all(&runs).map_err(LabError::io(format!("making {}", runs.display())))?;
+        let pid = runs.join(format!("{}.pid", vm.name)).display().to_string();
         let disk = json!({ "driver": "iscsi", "node-name": "d0", "transport": "tcp",
             "portal": self.portal.to_string(), "target": self.target, "lun": vm.unit,
             "initiator-name": format!("iqn.2026-11.farshore:{}-{}", self.site, vm.name) });
@@ -211,6 +214,7 @@ impl Hosts {
         // Paused, so that no record is acknowledged before anybody listens.
         let mut args: Vec<String> = args.map(Into::into).to_vec();
         args.push("-S".into());
+        args.extend(["-pidfile".into(), pid]);
         if let Some(kernel) = &self.kernel {
             let (image, initramfs) = (kernel.image.display().to_string(), kernel.initramfs.display().to_string());
             let append = "console=ttyS0 quiet loglevel=0 panic=-1";
@@ -335,6 +339,12 @@ impl Hosts {
             running: u32::try_from(running).unwrap_or(u32::MAX),
             mounted: state.mounted.contains(&of_host),
         }
+    }
+
+    /// Where a host keeps the process ids of its VMs, for its guard.
+    #[must_use]
+    pub fn runs_of(&self, host: &str) -> PathBuf {
+        self.dir.join(format!("{host}.run"))
     }
 
     /// What the site shows of a VM.

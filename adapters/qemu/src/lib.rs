@@ -18,6 +18,7 @@ pub mod ports;
 pub mod probe;
 pub mod process;
 pub mod qmp;
+pub mod running;
 pub mod tokens;
 pub mod verdict;
 

@@ -222,6 +222,13 @@ fn apply(hosts: &Arc<Hosts>, names: &Names, op: &Op) -> Option<Result<Result<See
     })
 }
 
+/// Brings a host or a VM into a state, for whoever does not wait for the outcome: a site's agent (O3).
+pub fn carry_out(hosts: &Arc<Hosts>, names: &Names, op: &Op) {
+    if let Some(Err(error)) = apply(hosts, names, op) {
+        hosts.cellar().complain(&error);
+    }
+}
+
 impl HostsPort for QemuHosts {
     fn submit(&mut self, op: &Op) {
         let op = *op;

@@ -85,6 +85,30 @@ pub fn judge(vm: &str, first: &Said, second: &Said, disk: &Disk) -> VmVerdict {
     VmVerdict { vm: vm.into(), acked, resumed, lost, lost_ms: last_ms.saturating_sub(oldest), downtime_ms, wrong }
 }
 
+/// Judges one VM that nothing was to happen to: what it said at both sites, and its disk at the first. `until`: the end of
+/// whatever went wrong, milliseconds. The longest pause between two records stands for the time without service.
+#[must_use]
+pub fn judge_stayed(vm: &str, text: &str, second: &Said, disk: &Disk, until: u64) -> VmVerdict {
+    let first = said(text);
+    let mut wrong = Vec::new();
+    let &(last_ms, acked) = first.acks.last().unwrap_or(&(0, 0));
+    if second.resumed.is_some() {
+        wrong.push("it ran at the second site".into());
+    }
+    if text.lines().filter(|line| line.contains(" RESUME ")).count() > 1 {
+        wrong.push("it was stopped and started again".into());
+    }
+    if last_ms <= until {
+        wrong.push("it wrote nothing more after what went wrong was over".into());
+    }
+    if disk.complete_to() < acked {
+        wrong.push(format!("record {} is missing on its disk", disk.complete_to() + 1));
+    }
+    let pause = first.acks.windows(2).map(|w| w[1].0.saturating_sub(w[0].0)).max();
+    let lost = acked.saturating_sub(disk.complete_to());
+    VmVerdict { vm: vm.into(), acked, resumed: None, lost, lost_ms: 0, downtime_ms: pause, wrong }
+}
+
 /// Reads a VM's disk through the file that its array shows it by, or a file of its own.
 ///
 /// # Errors
@@ -142,6 +166,18 @@ mod tests {
         let first = said("100 RESUME 00000000\n200 ACK 00000001\n990 ACK 00000002\n");
         let both = judge("db", &first, &said("900 RESUME 00000001\n950 ACK 00000002\n"), &disk(1..=2));
         assert!(both.wrong[0].contains("before its last record"), "{both:?}");
+    }
+
+    #[test]
+    fn a_vm_that_was_to_stay_and_did_not_is_seen() {
+        let text = "100 RESUME 00000000\n200 ACK 00000001\n900 ACK 00000002\n";
+        let stayed = judge_stayed("db", text, &said(""), &disk(1..=2), 500);
+        assert_eq!((stayed.wrong.len(), stayed.downtime_ms), (0, Some(700)), "{stayed:?}");
+        assert_eq!(judge_stayed("db", text, &said("950 RESUME 00000002\n"), &disk(1..=2), 500).wrong.len(), 1);
+        assert_eq!(judge_stayed("db", text, &said(""), &disk(1..=2), 950).wrong.len(), 1);
+        assert_eq!(judge_stayed("db", text, &said(""), &disk(1..=1), 500).lost, 1);
+        let again = text.to_string() + "950 RESUME 00000002\n980 ACK 00000003\n";
+        assert_eq!(judge_stayed("db", &again, &said(""), &disk(1..=3), 500).wrong.len(), 1);
     }
 
     #[test]

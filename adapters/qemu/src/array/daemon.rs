@@ -15,7 +15,7 @@ use crate::{Cellar, LabError};
 pub(super) struct Daemon {
     name: String,
     monitor: Mutex<Qmp>,
-    _process: Process,
+    process: Process,
 }
 
 impl Daemon {
@@ -37,7 +37,12 @@ impl Daemon {
         let process = Process::start(cellar, name, "qemu-storage-daemon", &args, &log)?;
         process.until("its pid file", PATIENCE, || pid.exists())?;
         let monitor = Mutex::new(Qmp::connect(name, &socket)?);
-        Ok(Self { name: name.into(), monitor, _process: process })
+        Ok(Self { name: name.into(), monitor, process })
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.process.kill();
     }
 
     fn monitor(&self) -> MutexGuard<'_, Qmp> {

@@ -18,7 +18,7 @@ pub(super) struct Target {
     pub(super) portal: SocketAddr,
     /// Its name.
     pub(super) name: String,
-    _process: Process,
+    process: Process,
 }
 
 impl Target {
@@ -42,7 +42,12 @@ impl Target {
         process.until("an answer of its control port", PATIENCE, || control.admin(&show).is_ok())?;
         control.admin(&["--op", "new", "--mode", "target", "--tid", "1", "-T", &name])?;
         control.admin(&["--op", "bind", "--mode", "target", "--tid", "1", "-I", "ALL"])?;
-        Ok(Self { control, portal, name, _process: process })
+        Ok(Self { control, portal, name, process })
+    }
+
+    /// Ends it at once.
+    pub(super) fn kill(&self) {
+        self.process.kill();
     }
 
     /// Serves a file as a logical unit.

@@ -62,7 +62,9 @@ pub struct Array {
     tokens: Mutex<Tokens>,
     log: Mutex<File>,
     peer: OnceLock<Weak<Self>>,
-    _media: Vec<Process>,
+    /// Where its peer reaches it for replication, if not at its own port.
+    door: OnceLock<SocketAddr>,
+    media: Vec<Process>,
 }
 
 /// A free port on loopback.
@@ -111,7 +113,8 @@ impl Array {
             tokens,
             log: Mutex::new(log),
             peer: OnceLock::new(),
-            _media: media,
+            door: OnceLock::new(),
+            media,
             config,
         };
         for (lun, unit) in &array.units {
@@ -242,6 +245,54 @@ impl Array {
         self.target.delete(unit.number)?;
         self.note(lun, "lost");
         Ok(())
+    }
+
+    /// Its own write lease has run out: no LUN is writable to VMs any more (O3). Nobody's command, so without a token.
+    pub fn withdraw(&self) {
+        for unit in self.units.values() {
+            if let Err(error) = self.set_writable(&mut lock(unit), false) {
+                self.cellar.complain(&error);
+            }
+        }
+    }
+
+    /// Whether VMs may write a LUN of it.
+    #[must_use]
+    pub fn any_writable(&self) -> bool {
+        self.units.values().any(|unit| lock(unit).is_writable())
+    }
+
+    /// Writes to a LUN need not be mirrored any more (O6).
+    ///
+    /// # Errors
+    /// The daemon refuses.
+    pub fn degrade(&self, lun: &str) -> Result<(), LabError> {
+        self.units.get(lun).map_or(Ok(()), |unit| self.stop_replication(&mut lock(unit)))
+    }
+
+    /// The array loses its power: every program of it is killed, and nothing is written down by it any more.
+    pub fn kill(&self) {
+        self.target.kill();
+        self.front.kill();
+        self.back.kill();
+        self.media.iter().for_each(Process::kill);
+        // Nobody can write what nobody serves.
+        self.units.keys().for_each(|lun| self.note(lun, "dark"));
+    }
+
+    /// Its own port for replication.
+    #[must_use]
+    pub const fn replication_address(&self) -> SocketAddr {
+        self.nbd
+    }
+
+    /// Its peer reaches it by another address from now on.
+    pub fn reached_by(&self, address: SocketAddr) {
+        let _ = self.door.set(address);
+    }
+
+    fn door(&self) -> SocketAddr {
+        *self.door.get().unwrap_or(&self.nbd)
     }
 
     /// One line of the array's own log of who may write what, for the verdict.

@@ -18,6 +18,10 @@ use crate::{LabError, clock};
 /// How long a drain may take before nobody can tell how it ends.
 const DRAIN: Duration = Duration::from_secs(25);
 
+/// How often, and how long apart, a mirror with a write on its way is looked at before it counts as behind.
+const LOOKS: u32 = 20;
+const LOOK: Duration = Duration::from_millis(3);
+
 /// What is copied at once over a limited link, bytes; and what that lets through at once when it was idle. The limiter is
 /// ever slower with requests that are longer.
 const AT_ONCE: u64 = 16 * 1024;
@@ -64,6 +68,10 @@ pub(super) struct Receiver {
 }
 
 impl Unit {
+    pub(super) const fn is_writable(&self) -> bool {
+        self.writable && !self.lost
+    }
+
     pub(super) fn new(lun: &str, number: u16) -> Self {
         Self {
             lun: lun.into(),
@@ -129,10 +137,18 @@ impl Array {
         if self.config.mode == Mode::Asynchronous || !unit.source.running {
             return None;
         }
-        let job = self.back.block_job(&format!("mirror-{}", unit.lun)).ok()??;
-        let well = job["ready"] == true && job["io-status"] == "ok" && job["paused"] == false;
-        let synced = job.get("actively-synced").map_or(job["len"] == job["offset"], |synced| *synced == true);
-        Some(well && synced)
+        let job = format!("mirror-{}", unit.lun);
+        // Where QEMU does not say it itself, a write on its way looks like one that is missing: it is looked at again.
+        for _ in 0..LOOKS {
+            let job = self.back.block_job(&job).ok()??;
+            let well = job["ready"] == true && job["io-status"] == "ok" && job["paused"] == false;
+            let synced = job.get("actively-synced").map_or(job["len"] == job["offset"], |synced| *synced == true);
+            if !well || synced {
+                return Some(well && synced);
+            }
+            std::thread::sleep(LOOK);
+        }
+        Some(false)
     }
 
     /// Shows a LUN to VMs: through the front daemon, as a file, as a logical unit. Once and for all: what VMs may do is
@@ -210,7 +226,8 @@ impl Array {
 
     /// Where this array takes frames.
     pub(super) fn replication_port(&self) -> serde_json::Value {
-        json!({ "type": "inet", "host": self.nbd.ip().to_string(), "port": self.nbd.port().to_string() })
+        let door = self.door();
+        json!({ "type": "inet", "host": door.ip().to_string(), "port": door.port().to_string() })
     }
 
     /// Synchronous: the peer's replication port; behind a program that delays what comes too fast, where there is a limit.
@@ -220,7 +237,7 @@ impl Array {
         let socket = self.config.dir.join(format!("{}.wan", unit.lun));
         if unit.source.wan.as_ref().is_none_or(|wan| !wan.runs()) {
             let _ = std::fs::remove_file(&socket);
-            let uri = format!("uri=nbd://{}/repl-{}", peer.nbd, unit.lun);
+            let uri = format!("uri=nbd://{}/repl-{}", peer.door(), unit.lun);
             let burst = AT_ONCE.saturating_mul(1000).div_ceil(rate.max(1)).max(200);
             let burst = format!("burstiness={}.{:03}", burst / 1000, burst % 1000);
             let rate = format!("rate={}", rate.saturating_mul(8));
