@@ -14,6 +14,8 @@ pub enum Guard {
     F3Order,
     /// J1: an effect waits until its intent is durable.
     J1,
+    /// J2: an adapter compares tokens at all.
+    J2Token,
     /// J2: an adapter compares turns, not only epochs.
     J2Turn,
     /// J3: a time-out is a doubt, not an answer.
@@ -60,11 +62,12 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::F1Turn,
         Self::F2Evidence,
         Self::F3Order,
         Self::J1,
+        Self::J2Token,
         Self::J2Turn,
         Self::J3,
         Self::F3NoReturn,

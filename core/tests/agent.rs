@@ -359,3 +359,20 @@ fn o10_without_the_policy_nobody_has_a_deputy() {
     agent.pass(5_000_000);
     assert_eq!(agent.deputies(), []);
 }
+
+#[test]
+fn o7_an_acquire_that_a_new_arbiter_answers_is_told_to_people_and_stays_in_doubt() {
+    let mut agent = Agent::at(Side::Two);
+    agent.reply(1, Side::One, Answer::Record);
+    agent.pass(200_000);
+    agent.tell(AgentFact::Acquire { group: key(), forced: false });
+    let doubt = agent.record().acquire;
+    assert!(doubt.is_some());
+    agent.said.clear();
+    let answer = Answer::Evaluated { k: 1, outcome: Err(Denial::Manual) };
+    let reply = Reply { group: key(), incarnation: 2, epoch: Epoch(1), owner: Side::One, armed: false, answer };
+    agent.tell(AgentFact::Reply(reply));
+    assert_eq!(agent.denied(), Some(Denial::Manual), "somebody has to look");
+    assert_eq!(agent.record().acquire, doubt, "what the old one made of it is not known");
+    assert_eq!(agent.record().authority.standing(), Standing::Standby);
+}

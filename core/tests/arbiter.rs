@@ -190,3 +190,11 @@ fn f4_a_move_is_one_compare_and_swap() {
     third.ask(3, Side::Two, 1, Ask::Move { to: Side::One });
     assert_eq!(third.record().owner, Side::Two, "a late move changes nothing");
 }
+
+#[test]
+fn o7_an_arbiter_that_knows_nothing_answers_an_acquire_and_grants_nothing() {
+    let mut third = Third::new();
+    assert_eq!(third.acquire(1_000_000, 1, CONFIG), Answer::Evaluated { k: 1, outcome: Err(Denial::Manual) });
+    let record = third.machine.record(GroupKey::of("shop")).expect("a record");
+    assert_eq!((record.epoch, record.owner, record.armed()), (Epoch(1), Side::One, false));
+}

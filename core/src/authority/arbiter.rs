@@ -163,13 +163,11 @@ impl Arbiter {
             (alloc::collections::btree_map::Entry::Vacant(new), Ask::Renew { .. }) => {
                 new.insert(Entry::new(group, epoch, from))
             }
-            (alloc::collections::btree_map::Entry::Vacant(new), Ask::Join { .. }) => {
+            // Whoever asks an arbiter that knows nothing is answered all the same, and told that it is not armed (L3).
+            (alloc::collections::btree_map::Entry::Vacant(new), Ask::Join { .. } | Ask::Acquire { .. }) => {
                 new.insert(Entry::new(group, epoch, from.peer()))
             }
-            (
-                alloc::collections::btree_map::Entry::Vacant(_),
-                Ask::Move { .. } | Ask::Acquire { .. } | Ask::Withdraw { .. },
-            ) => {
+            (alloc::collections::btree_map::Entry::Vacant(_), Ask::Move { .. } | Ask::Withdraw { .. }) => {
                 return;
             }
         };

@@ -32,6 +32,8 @@ enum What {
         /// Prints the way as a golden script.
         #[arg(long)]
         script: bool,
+        /// Only these guards; none: all.
+        guards: Vec<String>,
     },
     /// The second explorer on one scope: agrees on the number of states, or prints the shortest way to a defect.
     Shortest {
@@ -65,10 +67,10 @@ fn run(what: What) -> Result<()> {
         What::Ci => {
             scopes(&[])?;
             cross_check()?;
-            mutants(false)
+            mutants(false, &[])
         }
         What::Run { scopes: names } => scopes(&names),
-        What::Mutants { script } => mutants(script),
+        What::Mutants { script, guards } => mutants(script, &guards),
         What::Shortest { scope } => shortest(&scope),
         What::Explore { scope, port } => {
             let checked = Checked::load(&scope)?;
@@ -138,12 +140,15 @@ fn script(checked: &Checked, way: &[Action]) -> Trace {
     Trace::record(&checked.setup, Start::Protected, &checked.start, way)
 }
 
-fn mutants(print: bool) -> Result<()> {
+fn mutants(print: bool, only: &[String]) -> Result<()> {
     println!("\n{:<12} {:<20} {:>6} {:>10}  breaks", "without", "scope", "steps", "states");
     let mut unnoticed = Vec::new();
     for mutant in MUTANTS {
-        let checked = Checked::load(mutant.scope)?;
         let guard = format!("{:?}", mutant.guard);
+        if !only.is_empty() && !only.contains(&guard) {
+            continue;
+        }
+        let checked = Checked::load(mutant.scope)?;
         match without(mutant.guard, &checked) {
             Shortest::Sound(states) => {
                 println!("{guard:<12} {:<20} {:>6} {states:>10}  nothing", mutant.scope, "-");

@@ -20,6 +20,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::F2Evidence, scope: "pdl_doubt" },
     Mutant { guard: Guard::F3Order, scope: "pdl_doubt" },
     Mutant { guard: Guard::J1, scope: "pdl_crash" },
+    Mutant { guard: Guard::J2Token, scope: "pdl_abort" },
     Mutant { guard: Guard::J2Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::J3, scope: "pdl_doubt" },
     Mutant { guard: Guard::O1, scope: "partition" },

@@ -93,7 +93,7 @@ pub struct LunState {
 /// Whether an object that keeps `kept` refuses a command with `new` (J2).
 #[must_use]
 pub fn refuses(kept: Token, new: Token) -> bool {
-    if guard::on(Guard::J2Turn) { new < kept } else { new.epoch < kept.epoch }
+    guard::on(Guard::J2Token) && if guard::on(Guard::J2Turn) { new < kept } else { new.epoch < kept.epoch }
 }
 
 impl LunState {

@@ -2,7 +2,7 @@
 
 use super::{Cx, Held, Known};
 use crate::authority::proof::{Proof, Stamp};
-use crate::authority::wire::{Answer, Note, Reply, Say, Want};
+use crate::authority::wire::{Answer, Denial, Note, Reply, Say, Want};
 use crate::guard::{self, Guard};
 use crate::ids::{Epoch, GroupIx, Side};
 use crate::time::Instant;
@@ -38,6 +38,10 @@ impl Held {
             Some(_) => new,
         };
         self.change(|r| r.arbiter = Some(known));
+        if known.refused && self.record.acquire.is_some() {
+            // Nobody can say how it ends before it is armed again: people are told (L3).
+            self.run.denied = Some(Denial::Manual);
+        }
         !known.refused
     }
 
