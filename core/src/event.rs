@@ -86,6 +86,16 @@ pub enum Alert {
         /// The group.
         group: GroupKey,
     },
+    /// The arbiter is another one than this site knew: refused for this group until both sites arm it (O7).
+    ArbiterNew {
+        /// The group.
+        group: GroupKey,
+    },
+    /// A standing promise between the sites: the arbiter does not answer, and nothing is taken over by itself (O8).
+    TakeoverOff {
+        /// The group.
+        group: GroupKey,
+    },
     /// The group of a silent site may not be taken over (O5).
     TakeoverDenied {
         /// The group.
@@ -293,6 +303,8 @@ impl Alert {
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",
             Self::Unrenewed { .. } => "O3",
+            Self::ArbiterNew { .. } => "O7",
+            Self::TakeoverOff { .. } => "O8",
             Self::TakeoverDenied { .. } => "O5",
         }
     }

@@ -22,6 +22,8 @@ pub enum Guard {
     J3,
     /// F3: a site that has released a group adopts no record of it until the peer gives its promise back.
     F3NoReturn,
+    /// F4: an arbiter's record only ever goes forward.
+    F4Forward,
     /// O1: without authority the owner is fenced.
     O1,
     /// O2: a giver counts longer than the holder, by drift and margin.
@@ -52,6 +54,8 @@ pub enum Guard {
     O7Arbiter,
     /// O7: a restarted peer counts every promise as just given.
     O7Peer,
+    /// O7: another arbiter is believed once both sites have armed it, not one.
+    O7Both,
     /// O8: a lease is taken before the standing promise is returned.
     O8Order,
     /// O8: a late word about a promise of another number is ignored.
@@ -62,7 +66,7 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::F1Turn,
         Self::F2Evidence,
         Self::F3Order,
@@ -71,6 +75,7 @@ impl Guard {
         Self::J2Turn,
         Self::J3,
         Self::F3NoReturn,
+        Self::F4Forward,
         Self::O1,
         Self::O2Margin,
         Self::O2HandOn,
@@ -86,6 +91,7 @@ impl Guard {
         Self::O6Unknown,
         Self::O7Arbiter,
         Self::O7Peer,
+        Self::O7Both,
         Self::O8Order,
         Self::O8Number,
         Self::O10Turn,

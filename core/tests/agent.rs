@@ -3,6 +3,7 @@
 use farshore_core::authority::agent::{AgentEffect, AgentFact, AgentRecord, Claim, SiteAgent, Told};
 use farshore_core::authority::proof::{Proof, Stamp};
 use farshore_core::authority::wire::{Answer, Ask, Denial, Note, Reply, Request, Say, Want};
+use farshore_core::event::{Alert, Event};
 use farshore_core::ids::{Epoch, GroupKey, LunKey, Side};
 use farshore_core::inventory::Site;
 use farshore_core::message::Standing;
@@ -283,6 +284,53 @@ fn o7_an_arbiter_of_another_incarnation_is_refused() {
     owner.tell(AgentFact::Reply(reply));
     assert_eq!(owner.left(), None);
     assert!(owner.record().arbiter.is_some_and(|known| known.refused));
+    let raised = AgentEffect::Event(Event::Raised(Alert::ArbiterNew { group: key() }));
+    assert!(owner.said.contains(&raised));
+    assert!(owner.restart().said.contains(&raised), "L6: and again after a restart");
+}
+
+/// O7: armed at one site alone, it is asked, and not believed; once it says that both have armed it, it is.
+#[test]
+fn o7_another_arbiter_is_believed_once_both_sites_have_armed_it() {
+    let mut owner = Agent::at(Side::One);
+    owner.leased();
+    let reply = |armed, epoch, answer| {
+        AgentFact::Reply(Reply { group: key(), incarnation: 2, epoch: Epoch(epoch), owner: Side::One, armed, answer })
+    };
+    owner.tell(reply(true, 1, Answer::Record));
+    owner.said.clear();
+    owner.pass(10_000);
+    assert!(!owner.asked(|_| true), "who is refused is not asked");
+    owner.tell(AgentFact::Rearm);
+    owner.pass(10_000);
+    assert!(owner.asked(|a| matches!(a, Ask::Renew { .. })));
+    owner.pass(60_000);
+    let granted = Answer::Leased(owner.stamp());
+    owner.tell(reply(false, 1, granted));
+    owner.tell(reply(true, 2, Answer::Record));
+    assert_eq!(owner.left(), None, "armed here alone, or at another epoch");
+    owner.tell(reply(true, 1, granted));
+    assert!(owner.left().is_some());
+    assert!(owner.record().arbiter.is_some_and(|known| !known.refused && known.incarnation == 2));
+    assert!(owner.said.contains(&AgentEffect::Event(Event::Cleared(Alert::ArbiterNew { group: key() }))));
+}
+
+/// O7, O4: what an arbiter that is gone may have granted is never heard: the doubt is over, and people are told.
+#[test]
+fn o7_an_acquire_ends_when_its_arbiter_is_refused() {
+    let mut peer = Agent::at(Side::Two);
+    peer.reply(1, Side::One, Answer::Record);
+    peer.pass(100_000);
+    peer.tell(AgentFact::Acquire { group: key(), forced: false });
+    let k = peer.record().k;
+    let reply = |incarnation, epoch, owner, answer| {
+        AgentFact::Reply(Reply { group: key(), incarnation, epoch: Epoch(epoch), owner, armed: true, answer })
+    };
+    peer.tell(reply(2, 1, Side::One, Answer::Record));
+    assert_eq!((peer.record().acquire, peer.denied()), (None, Some(Denial::Manual)));
+    peer.tell(AgentFact::Rearm);
+    peer.tell(reply(1, 2, Side::Two, Answer::Evaluated { k, outcome: Ok(()) }));
+    assert!(peer.record().stands_by(), "a late grant of the one that is gone");
 }
 
 #[test]
@@ -358,21 +406,4 @@ fn o10_without_the_policy_nobody_has_a_deputy() {
     agent.tell(AgentFact::Manager(false));
     agent.pass(5_000_000);
     assert_eq!(agent.deputies(), []);
-}
-
-#[test]
-fn o7_an_acquire_that_a_new_arbiter_answers_is_told_to_people_and_stays_in_doubt() {
-    let mut agent = Agent::at(Side::Two);
-    agent.reply(1, Side::One, Answer::Record);
-    agent.pass(200_000);
-    agent.tell(AgentFact::Acquire { group: key(), forced: false });
-    let doubt = agent.record().acquire;
-    assert!(doubt.is_some());
-    agent.said.clear();
-    let answer = Answer::Evaluated { k: 1, outcome: Err(Denial::Manual) };
-    let reply = Reply { group: key(), incarnation: 2, epoch: Epoch(1), owner: Side::One, armed: false, answer };
-    agent.tell(AgentFact::Reply(reply));
-    assert_eq!(agent.denied(), Some(Denial::Manual), "somebody has to look");
-    assert_eq!(agent.record().acquire, doubt, "what the old one made of it is not known");
-    assert_eq!(agent.record().authority.standing(), Standing::Standby);
 }

@@ -35,7 +35,8 @@ impl Third {
     }
 
     fn ask(&mut self, at: u64, from: Side, epoch: u64, ask: Ask) -> Option<Reply> {
-        let request = Request { from, group: GroupKey::of("shop"), epoch: Epoch(epoch), ask };
+        let arbiter = Some(self.disk.incarnation);
+        let request = Request { from, group: GroupKey::of("shop"), epoch: Epoch(epoch), arbiter, ask };
         let mut effects = Vec::new();
         self.machine.handle(Instant(at), ArbiterFact::Request(request), &mut effects);
         let mut reply = None;
@@ -134,7 +135,7 @@ fn o5_what_denies_a_grant() {
     let short = Proof::Fit { lag: Some(Millis(1)), spare: Some(Millis(29_999)) };
     third.renew(99_001, short);
     assert_eq!(third.acquire(199_000, 2, CONFIG), denied(2, Denial::Proof(short)), "lag and one more lease > RPO");
-    let old = third.ask(199_000, Side::Two, 9, Ask::Acquire { k: 3, config: CONFIG, forced: false }).unwrap();
+    let old = third.ask(199_000, Side::Two, 0, Ask::Acquire { k: 3, config: CONFIG, forced: false }).unwrap();
     assert_eq!(old.answer, denied(3, Denial::Epoch));
     let own = third.ask(199_000, Side::One, 1, Ask::Acquire { k: 4, config: CONFIG, forced: false }).unwrap();
     assert_eq!(own.answer, denied(4, Denial::Owner));
@@ -179,16 +180,30 @@ fn o7_a_restarted_arbiter_counts_every_lease_as_just_given() {
 }
 
 #[test]
-fn f4_a_move_is_one_compare_and_swap() {
+fn f4_the_record_follows_a_release_that_it_was_not_told_of_and_only_forward() {
     let mut third = Third::armed(0);
-    for _ in 0..2 {
-        third.ask(1, Side::One, 1, Ask::Move { to: Side::Two });
-        assert_eq!((third.record().epoch, third.record().owner), (Epoch(2), Side::Two));
-    }
+    let said = |at| Ask::Renew { stamp: Stamp { boot: 1, sent: Instant(at), nth: 0 }, proof: FIT, config: CONFIG };
+    let answer = third.ask(1, Side::Two, 2, said(1)).unwrap().answer;
+    assert!(matches!(answer, Answer::Leased(_)), "{answer:?}");
+    assert_eq!((third.record().epoch, third.record().owner), (Epoch(2), Side::Two));
     let late = third.renew(2, FIT).unwrap();
     assert_eq!((late.answer, late.owner), (Answer::Record, Side::Two), "the old owner is told, and gets no lease");
-    third.ask(3, Side::Two, 1, Ask::Move { to: Side::One });
-    assert_eq!(third.record().owner, Side::Two, "a late move changes nothing");
+    // Moved and moved back while the arbiter was away.
+    third.ask(3, Side::One, 5, said(3));
+    assert_eq!((third.record().epoch, third.record().owner, third.record().armed()), (Epoch(5), Side::One, true));
+    third.ask(4, Side::Two, 2, said(4));
+    assert_eq!((third.record().epoch, third.record().owner), (Epoch(5), Side::One), "a late word changes nothing");
+}
+
+#[test]
+fn o7_who_means_another_arbiter_is_told_which_one_it_is_and_nothing_counts() {
+    let mut third = Third::new();
+    third.disk.incarnation = 7;
+    let answer = third.ask(0, Side::One, 1, Ask::Join { config: CONFIG }).unwrap();
+    assert_eq!((answer.answer, answer.incarnation, answer.armed), (Answer::Record, 1, false));
+    assert_eq!(third.renew(1, FIT).unwrap().answer, Answer::Record, "no lease");
+    assert_eq!(third.acquire(1_000_000, 1, CONFIG), Answer::Record, "not evaluated");
+    assert_eq!(third.machine.record(GroupKey::of("shop")).expect("a record").config, [None; 2]);
 }
 
 #[test]

@@ -147,6 +147,16 @@ impl<'a> Words<'a> {
             Alert::Unrenewed { group } => {
                 format!("the authority over group {} has not been renewed for half a lease", self.group(group))
             }
+            Alert::ArbiterNew { group } => {
+                format!(
+                    "the arbiter of group {} is another one than was known: arm it at both sites",
+                    self.group(group)
+                )
+            }
+            Alert::TakeoverOff { group } => format!(
+                "group {} runs on a standing promise, as the arbiter does not answer: automatic takeover is off",
+                self.group(group)
+            ),
             Alert::TakeoverDenied { group, why } => {
                 format!("group {} may not be taken over from {peer}: {why}", self.group(group))
             }

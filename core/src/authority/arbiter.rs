@@ -156,27 +156,27 @@ impl Arbiter {
     }
 
     fn request(&mut self, now: Instant, request: Request, effects: &mut Vec<ArbiterEffect>) {
-        let Request { from, group, epoch, ask } = request;
-        let entry = match (self.entries.entry(group), ask) {
-            (alloc::collections::btree_map::Entry::Occupied(there), _) => there.into_mut(),
-            // The first to speak makes the record; it is not armed before the other has joined (O7).
-            (alloc::collections::btree_map::Entry::Vacant(new), Ask::Renew { .. }) => {
-                new.insert(Entry::new(group, epoch, from))
+        let Request { from, group, epoch, arbiter, ask } = request;
+        let owner = if matches!(ask, Ask::Renew { .. }) { from } else { from.peer() };
+        // The first to speak makes the record; it is not armed before the other has joined (O7).
+        let entry = self.entries.entry(group).or_insert_with(|| Entry::new(group, epoch, owner));
+        let answer = if arbiter.is_some_and(|meant| meant != self.incarnation) {
+            // Whoever means another arbiter is told which one this is, and nothing it says counts.
+            Some(Answer::Record)
+        } else {
+            if epoch > entry.record.epoch || (epoch != entry.record.epoch && !guard::on(Guard::F4Forward)) {
+                entry.overtaken(now + self.leases.given(), epoch, owner);
             }
-            // Whoever asks an arbiter that knows nothing is answered all the same, and told that it is not armed (L3).
-            (alloc::collections::btree_map::Entry::Vacant(new), Ask::Join { .. } | Ask::Acquire { .. }) => {
-                new.insert(Entry::new(group, epoch, from.peer()))
+            match ask {
+                Ask::Renew { stamp, proof, config } => {
+                    entry.renew(now, &self.leases, (from, epoch), stamp, proof, config)
+                }
+                Ask::Join { config } => entry.join(from, epoch, config),
+                Ask::Withdraw { k } => entry.withdraw(from, k),
+                Ask::Acquire { k, config, forced } => {
+                    entry.acquire(now, &self.leases, (from, epoch), k, config, forced)
+                }
             }
-            (alloc::collections::btree_map::Entry::Vacant(_), Ask::Move { .. } | Ask::Withdraw { .. }) => {
-                return;
-            }
-        };
-        let answer = match ask {
-            Ask::Renew { stamp, proof, config } => entry.renew(now, &self.leases, (from, epoch), stamp, proof, config),
-            Ask::Join { config } => entry.join(from, epoch, config),
-            Ask::Move { to } => entry.moved(epoch, to),
-            Ask::Withdraw { k } => entry.withdraw(from, k),
-            Ask::Acquire { k, config, forced } => entry.acquire(now, &self.leases, (from, epoch), k, config, forced),
         };
         if let Some(answer) = answer {
             entry.answers[from.at()] = Some(answer);
@@ -270,12 +270,14 @@ impl Entry {
         Some(Answer::Record)
     }
 
-    /// F4: compare-and-swap on the epoch.
-    fn moved(&mut self, epoch: Epoch, to: Side) -> Option<Answer> {
-        if epoch == self.record.epoch && to == self.record.owner.peer() {
-            self.give(to);
-        }
-        Some(Answer::Record)
+    /// F4: a site is at a higher epoch, so the group was released while nobody told this arbiter. Only ever forward:
+    /// an epoch has one owner, and whoever is at it says who that is.
+    fn overtaken(&mut self, leased: Instant, epoch: Epoch, owner: Side) {
+        self.leased = Some(leased);
+        self.change(|r| {
+            (r.epoch, r.owner) = (epoch, owner);
+            (r.proof, r.stamp) = (Proof::Unknown, Stamp::default());
+        });
     }
 
     fn give(&mut self, to: Side) {

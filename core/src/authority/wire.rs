@@ -14,6 +14,8 @@ pub struct Request {
     pub group: GroupKey,
     /// The epoch that the site knows.
     pub epoch: Epoch,
+    /// Which arbiter it means, by incarnation; `None`: it has never known one (O7).
+    pub arbiter: Option<u32>,
     /// What it asks.
     pub ask: Ask,
 }
@@ -22,7 +24,8 @@ pub struct Request {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Ask {
-    /// The owner: a lease, counted from `stamp` (O2), with what was read for it (O6).
+    /// The owner: a lease, counted from `stamp` (O2), with what was read for it (O6). At a higher epoch than the
+    /// record's it also says that the group was released to it (F4).
     Renew {
         /// The order of what the owner says; its time is echoed.
         stamp: Stamp,
@@ -35,11 +38,6 @@ pub enum Ask {
     Join {
         /// Digest of the group's configuration.
         config: Digest,
-    },
-    /// Either site: the owner has released the group to its peer (F4). Changes the record, if it is still at the epoch.
-    Move {
-        /// Who holds the group in the next epoch.
-        to: Side,
     },
     /// The peer: the group, for itself (O4).
     Acquire {

@@ -34,6 +34,8 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::O6Unknown, scope: "async_blind" },
     Mutant { guard: Guard::O7Arbiter, scope: "arbiter_forgets" },
     Mutant { guard: Guard::O7Peer, scope: "peer_forgets" },
+    Mutant { guard: Guard::O7Both, scope: "arbiter_replaced_apart" },
+    Mutant { guard: Guard::F4Forward, scope: "takeover_return" },
 ];
 
 /// Explores a scope without a guard. Guards are the whole process's: one mutant at a time.

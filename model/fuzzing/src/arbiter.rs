@@ -190,7 +190,14 @@ impl<'a> Run<'a> {
             return;
         }
         let until = self.book.leased.remove(&request.group);
+        if after.epoch == request.epoch {
+            // F4: somebody is further than the record, and says who owns the group there.
+            let owner = if matches!(request.ask, Ask::Renew { .. }) { request.from } else { request.from.peer() };
+            assert_eq!(after.owner, owner, "F4: another owner than was said");
+            return;
+        }
         if let Ask::Acquire { k, .. } = request.ask {
+            assert_eq!(after.epoch, request.epoch.next(), "O5: granted at another epoch than was asked for");
             assert!(until.is_none_or(|at| at <= self.now), "O5: granted while a lease may live: {until:?}");
             assert!(after.owner == request.from && before.owner != after.owner, "O4: granted to another");
             self.book.granted.insert((request.group, request.from, k));

@@ -131,11 +131,11 @@ pub(crate) fn request(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey, hin
     let ask = match b.below(8) {
         0..=2 => Ask::Renew { stamp: hint.stamp(b), proof: proof(b), config: parts.config(b, group) },
         3 => Ask::Join { config: parts.config(b, group) },
-        4 => Ask::Move { to: parts::side(b) },
-        5 | 6 => Ask::Acquire { k: b.number32(), config: parts.config(b, group), forced: b.once_in(4) },
+        4..=6 => Ask::Acquire { k: b.number32(), config: parts.config(b, group), forced: b.once_in(4) },
         _ => Ask::Withdraw { k: b.number32() },
     };
-    Request { from, group, epoch, ask }
+    let arbiter = if b.once_in(10) { Some(b.number32()) } else { b.maybe(|_| 1) };
+    Request { from, group, epoch, arbiter, ask }
 }
 
 pub(crate) fn reply(b: &mut Bytes<'_>, group: GroupKey, hint: Hint, k: u32) -> Reply {
@@ -177,7 +177,12 @@ pub(crate) fn agent_record(b: &mut Bytes<'_>, group: GroupKey) -> AgentRecord {
         promised: b.maybe(|b| (hint.stamp(b), proof(b))),
         acquire: b.maybe(|b| Doubt { k: b.number32(), forced: b.flag() }),
         k: b.number32(),
-        arbiter: b.maybe(|b| Known { incarnation: b.number32(), epoch: hint.epoch(b), refused: b.once_in(4) }),
+        arbiter: b.maybe(|b| Known {
+            incarnation: b.number32(),
+            epoch: hint.epoch(b),
+            refused: b.once_in(4),
+            rearmed: b.flag(),
+        }),
         ..AgentRecord::first(group, b.flag())
     }
 }

@@ -212,6 +212,8 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::Held { group, .. }
         | Alert::PeerSilent { group }
         | Alert::Unrenewed { group }
+        | Alert::ArbiterNew { group }
+        | Alert::TakeoverOff { group }
         | Alert::TakeoverDenied { group, .. }
         | Alert::InDoubt { group, .. }
         | Alert::OpFailed { group, .. } => group == key,

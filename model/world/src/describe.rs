@@ -225,12 +225,11 @@ impl Names<'_> {
     fn letter(&self, now: farshore_core::Instant, letter: &Letter) -> String {
         let age = |stamp: Stamp| format!("{}.{}.{}", stamp.boot, (now - stamp.sent).0, stamp.nth);
         match letter {
-            Letter::Ask(Request { from, group, epoch, ask }) => {
+            Letter::Ask(Request { from, group, epoch, ask, .. }) => {
                 let ask = match ask {
                     Ask::Renew { stamp, proof, .. } => format!("renew {} {}", age(*stamp), proof_word(*proof)),
                     Ask::Join { .. } => "join".into(),
                     Ask::Withdraw { k } => format!("withdraw {k}"),
-                    Ask::Move { to } => format!("move to {}", self.site(*to)),
                     Ask::Acquire { k, forced, .. } => format!("acquire {k}{}", pick(*forced, " by force")),
                 };
                 format!("{} e{} {ask}, {} to arbiter,", self.group(*group), epoch.0, self.site(*from))
@@ -341,7 +340,8 @@ impl Names<'_> {
             Fault::Mend(wire) => format!("mended: {}", self.wire(wire)),
             Fault::Keep(store) => format!("copied: {}", self.store(store)),
             Fault::Restore(store) => format!("put back from the copy: {}", self.store(store)),
-            Fault::ReplaceArbiter => "the arbiter's store is made anew".into(),
+            Fault::ReplaceArbiter => "the arbiter is replaced by a new one".into(),
+            Fault::Rearm(side) => format!("somebody arms the new arbiter at {}", self.site(side)),
             Fault::Slip(holder, drift) => format!("the clock of {} drifts by {drift} ppm", self.holder(holder)),
             Fault::Jump(holder, by) => format!("the clock of {} jumps ahead by {} ms", self.holder(holder), by.0),
         }

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use farshore_core::authority::agent::AgentRecord;
 use farshore_core::ids::{HostIx, Index, Side, VmIx};
 
 use crate::action::{Action, Answering, Choice, Delivery, Doing, Rank};
@@ -328,7 +329,11 @@ impl World {
             Fault::Mend(wire) => self.cut[wire.at()],
             Fault::Keep(store) => self.can_keep(setup, store),
             Fault::Restore(store) => self.can_restore(store),
-            Fault::ReplaceArbiter => self.arbiter_is_down(),
+            Fault::ReplaceArbiter => self.third.is_some(),
+            Fault::Rearm(side) => {
+                let refused = |r: &AgentRecord| r.arbiter.is_some_and(|known| known.refused && !known.rearmed);
+                self.node(side).agent_answers() && self.node(side).agent_records.iter().any(refused)
+            }
             // A clock that begins at zero again and again has no rate.
             Fault::Slip(..) | Fault::Jump(..) => self.third.is_some() && setup.clock == Clock::Real,
         }

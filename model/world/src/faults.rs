@@ -59,7 +59,11 @@ impl Drive<'_> {
             Fault::Mend(wire) => world.cut[wire.at()] = false,
             Fault::Keep(store) => world.keep(store),
             Fault::Restore(store) => world.restore_kept(store),
-            Fault::ReplaceArbiter => world.replace_arbiter(),
+            Fault::ReplaceArbiter => {
+                world.replace_arbiter();
+                self.start_arbiter();
+            }
+            Fault::Rearm(side) => self.queue(Input::Agent(side, AgentFact::Rearm)),
             Fault::Slip(holder, drift) => world.slip_clock(holder, drift),
             Fault::Jump(holder, by) => world.jump_clock(holder, by),
             Fault::LoseSite(_)

@@ -110,10 +110,12 @@ impl World {
         }
     }
 
-    /// The arbiter's store is made anew: empty, of a higher incarnation (O7).
+    /// The arbiter's store is made anew: empty, of a higher incarnation (O7). What runs on the old one ends.
     pub(crate) fn replace_arbiter(&mut self) {
         if let Some(third) = &mut self.third {
-            let records = &mut std::sync::Arc::make_mut(third).records;
+            let third = std::sync::Arc::make_mut(third);
+            let records = &mut third.records;
+            third.machine = None;
             *records = ArbiterRecords { incarnation: records.incarnation + 1, groups: Vec::new() };
         }
     }

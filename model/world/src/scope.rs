@@ -66,8 +66,10 @@ pub enum Fault {
     Keep(Store),
     /// The machine, which is down, will start from the copy.
     Restore(Store),
-    /// The arbiter, which is down, will start from an empty store of a higher incarnation (O7).
+    /// The arbiter is replaced by one with an empty store, of a higher incarnation (O7).
     ReplaceArbiter,
+    /// An operator arms the arbiter that a site refuses (O7).
+    Rearm(Side),
     /// A clock runs faster or slower from now on, in parts per million.
     Slip(Holder, i32),
     /// A clock jumps ahead.

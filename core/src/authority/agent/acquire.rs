@@ -65,14 +65,16 @@ impl Held {
             // The owner is heard again: the doubt is ended, whatever the arbiter makes of it first.
             Some(Doubt { k, forced: false }) if !cx.silent => Ask::Withdraw { k },
             Some(Doubt { k, forced }) => Ask::Acquire { k, config: info.hash, forced },
-            None if self.run.joined || self.record.arbiter.is_some_and(|known| known.refused) => {
+            None if self.run.joined || self.meant().is_err() => {
                 self.run.due = None;
                 return;
             }
             None => Ask::Join { config: info.hash },
         };
         self.run.due = Some(cx.now + arbiter.leases.renewal());
-        cx.out.push(AgentEffect::Ask(Request { from, group, epoch, ask }));
+        if let Ok(arbiter) = self.meant() {
+            cx.out.push(AgentEffect::Ask(Request { from, group, epoch, arbiter, ask }));
+        }
     }
 
     /// The arbiter has evaluated acquire `k`.

@@ -41,6 +41,8 @@ pub enum AgentFact {
     Enforced(GroupKey),
     /// Whether the site's manager is there (O10). A level, told when it changes and when the agent starts.
     Manager(bool),
+    /// An operator arms the arbiter that this site refuses (O7). It is believed once both sites have done so.
+    Rearm,
     /// The site's manager wants authority (O10).
     Claim(Claim),
     /// The site's manager wants the group of a silent site (O4), at the epoch that it knows.

@@ -26,23 +26,47 @@ impl Held {
         }
     }
 
-    /// O7: an arbiter whose incarnation or epoch goes back is refused until it is armed again.
+    /// O7: another arbiter than was known is refused, until it says that both sites have armed it.
     fn trusts(&mut self, reply: &Reply) -> bool {
-        let new = Known { incarnation: reply.incarnation, epoch: reply.epoch, refused: false };
+        let Reply { incarnation, epoch, .. } = *reply;
+        let new = Known { incarnation, epoch, refused: false, rearmed: false };
         let known = match self.record.arbiter {
             None => new,
-            Some(known) if known.refused => return false,
-            Some(known) if reply.incarnation != known.incarnation => Known { refused: true, ..known },
-            // A late word of its own is no going back: it is only old.
-            Some(known) if reply.epoch < known.epoch => return false,
+            // A late word is no going back: it is only old, of this arbiter or of one that is gone.
+            Some(known) if incarnation < known.incarnation => return false,
+            Some(known) if incarnation > known.incarnation => Known { refused: true, epoch: known.epoch, ..new },
+            Some(known) if known.refused => {
+                let both = reply.armed || !guard::on(Guard::O7Both);
+                if !(known.rearmed && both && epoch == self.record.authority.epoch()) {
+                    return false;
+                }
+                new
+            }
+            Some(known) if epoch < known.epoch => return false,
             Some(_) => new,
         };
         self.change(|r| r.arbiter = Some(known));
-        if known.refused && self.record.acquire.is_some() {
-            // Nobody can say how it ends before it is armed again: people are told (L3).
-            self.run.denied = Some(Denial::Manual);
+        if known.refused {
+            self.no_answer();
         }
         !known.refused
+    }
+
+    /// Whatever an arbiter that is gone has granted can never be heard any more: the doubt is over (O4), and people are
+    /// told (L3).
+    fn no_answer(&mut self) {
+        if self.record.acquire.is_some() {
+            self.change(|r| r.acquire = None);
+            self.run.denied = Some(Denial::Manual);
+        }
+    }
+
+    /// An operator has looked at the arbiter that is refused, and arms it at this site (O7).
+    pub(super) fn rearm(&mut self, cx: &Cx<'_>) {
+        if self.record.arbiter.is_some_and(|known| known.refused) {
+            self.change(|r| r.arbiter = r.arbiter.map(|known| Known { rearmed: true, ..known }));
+            (self.run.due, self.run.joined) = (Some(cx.now), false);
+        }
     }
 
     /// Somebody who knows says who owns the group in an epoch.
@@ -135,6 +159,10 @@ impl Held {
                 }
                 let standing = self.record.given.filter(|_| standing);
                 self.run.say = Some(Say::Promise { stamp, standing });
+                if core::mem::take(&mut self.run.joined) {
+                    // The owner has no lease: is the arbiter there, and is it the one that was known (O7, O8)?
+                    self.run.due = Some(cx.now);
+                }
             }
             None if bad => self.run.say = Some(Say::Noted(stamp)),
             None => {}

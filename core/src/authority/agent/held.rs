@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{AgentEffect, AgentRecord, Told};
 use crate::authority::proof::{Proof, Stamp};
 use crate::authority::wire::{Denial, Note, Say};
+use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
 use crate::ids::{GroupIx, LunKey};
 use crate::inventory::Site;
@@ -44,6 +45,8 @@ pub(super) struct Run {
     pub(super) confessed: Option<Stamp>,
     /// The last stamp of this millisecond.
     pub(super) stamped: Option<(Instant, u16)>,
+    /// What people have been told of the arbiter: it is refused (O7); takeover is off (O8).
+    pub(super) alerted: (bool, bool),
     /// What the manager was told last.
     pub(super) told: Option<Told>,
     /// What the peer waits for, to be said once the record is durable.
@@ -99,6 +102,7 @@ impl Held {
             broken: BTreeSet::new(),
             confessed: None,
             stamped: None,
+            alerted: (false, false),
             told: None,
             say: None,
             denied: None,
@@ -139,8 +143,25 @@ impl Held {
         if let Some(why) = self.run.denied.take() {
             cx.out.push(AgentEffect::Deny { group: self.record.group, why });
         }
+        self.alert(cx);
         self.ask_when_due(cx);
         self.tell(cx);
+    }
+
+    /// O7, O8: alerts that stand as long as the record says so, also after a restart (L6).
+    fn alert(&mut self, cx: &mut Cx<'_>) {
+        let AgentRecord { group, arbiter, held, given, .. } = self.record;
+        let standing = |promise: Option<u32>| promise.is_some_and(|number| number > 0);
+        let refused = arbiter.is_some_and(|known| known.refused);
+        let now = (refused, standing(held) || standing(given));
+        let before = core::mem::replace(&mut self.run.alerted, now);
+        let alerts = [Alert::ArbiterNew { group }, Alert::TakeoverOff { group }];
+        for ((alert, before), now) in alerts.into_iter().zip([before.0, before.1]).zip([now.0, now.1]) {
+            if before != now {
+                let event = if now { Event::Raised(alert) } else { Event::Cleared(alert) };
+                cx.out.push(AgentEffect::Event(event));
+            }
+        }
     }
 
     pub(super) fn say(&self, cx: &mut Cx<'_>, say: Say) {

@@ -132,6 +132,11 @@ impl SiteAgent {
             AgentFact::Enforced(group) => {
                 self.group(site, now, effects, group, |held, _, _| held.enforced());
             }
+            AgentFact::Rearm => {
+                for g in site.inventory.groups.indices() {
+                    self.with(site, now, effects, g, |held, cx| held.rearm(cx));
+                }
+            }
             AgentFact::Manager(there) => self.manager(site, now, there, effects),
             AgentFact::Claim(claim) => {
                 if claim.from.is_none() && self.silent {

@@ -79,17 +79,20 @@ impl Held {
         }
         let (group, epoch, from) = (self.record.group, self.record.authority.epoch(), cx.site.here);
         let Some((_, info)) = cx.site.inventory.groups.by_key(group) else { return };
-        if self.record.held == Some(0) {
-            // F4: the record may not have heard of the release.
-            let epoch = crate::ids::Epoch(epoch.0.saturating_sub(1));
-            cx.out.push(AgentEffect::Ask(Request { from, group, epoch, ask: Ask::Move { to: from } }));
-        }
-        if !self.record.arbiter.is_some_and(|known| known.refused) {
+        if let Ok(arbiter) = self.meant() {
             let ask = Ask::Renew { stamp, proof, config: info.hash };
-            cx.out.push(AgentEffect::Ask(Request { from, group, epoch, ask }));
+            cx.out.push(AgentEffect::Ask(Request { from, group, epoch, arbiter, ask }));
         }
         let want = self.want(arbiter, cx.now);
         self.say(cx, Say::Alive { stamp, proof, want, returned: self.run.durable.1 });
+    }
+
+    /// Which arbiter this site means; an error: one that it refuses, and asks nothing (O7).
+    pub(super) fn meant(&self) -> Result<Option<u32>, ()> {
+        match self.record.arbiter {
+            Some(known) if known.refused && !known.rearmed => Err(()),
+            known => Ok(known.map(|known| known.incarnation)),
+        }
     }
 
     /// O8: a promise when the arbiter is slow, a standing one when it is lost.

@@ -48,7 +48,7 @@ pub struct Doubt {
     pub forced: bool,
 }
 
-/// What is known of the arbiter: it is refused when it goes back (O7).
+/// What is known of the arbiter: another one than was known is refused until both sites have armed it (O7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct Known {
@@ -56,8 +56,11 @@ pub struct Known {
     pub incarnation: u32,
     /// The highest epoch that it has shown.
     pub epoch: Epoch,
-    /// It has gone back, and nobody has armed it again.
+    /// It is another one than this site knew, and is not armed by both sites yet: nothing that it says counts.
     pub refused: bool,
+    /// An operator has armed it at this site.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub rearmed: bool,
 }
 
 impl AgentRecord {

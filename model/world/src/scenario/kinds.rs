@@ -171,6 +171,10 @@ pub enum AlertKind {
     Stranger,
     /// [`Alert::Unrenewed`].
     Unrenewed,
+    /// [`Alert::ArbiterNew`].
+    ArbiterNew,
+    /// [`Alert::TakeoverOff`].
+    TakeoverOff,
     /// [`Alert::TakeoverDenied`].
     TakeoverDenied,
 }
@@ -194,6 +198,8 @@ impl AlertKind {
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
             Alert::Unrenewed { .. } => Self::Unrenewed,
+            Alert::ArbiterNew { .. } => Self::ArbiterNew,
+            Alert::TakeoverOff { .. } => Self::TakeoverOff,
             Alert::TakeoverDenied { .. } => Self::TakeoverDenied,
         }
     }
@@ -216,6 +222,8 @@ impl AlertKind {
             Self::Returned => "returned",
             Self::Stranger => "stranger",
             Self::Unrenewed => "unrenewed",
+            Self::ArbiterNew => "arbiter-new",
+            Self::TakeoverOff => "takeover-off",
             Self::TakeoverDenied => "takeover-denied",
         }
     }

@@ -150,7 +150,8 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::RestoreAgent(_)
         | Deed::SnapshotArbiter(_)
         | Deed::RestoreArbiter(_)
-        | Deed::ReplaceArbiter(_) => stores::store(names, third, &deed),
+        | Deed::ReplaceArbiter(_)
+        | Deed::Rearm(_) => stores::store(names, third, &deed),
         Deed::SlipClock(_) | Deed::JumpClock(_) => stores::clock(names, third, &deed),
         Deed::EndDisturbances(on) => calm(names, on),
         Deed::LoseArray(_)

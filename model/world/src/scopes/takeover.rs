@@ -22,6 +22,9 @@ pub const ALL: &[Named] = &[
     ("peer_forgets", peer_forgets),
     ("async_blind", async_blind),
     ("armed_pdl", armed_pdl),
+    ("arbiter_replaced", arbiter_replaced),
+    ("arbiter_replaced_apart", arbiter_replaced_apart),
+    ("arbiter_replaced_late", arbiter_replaced_late),
     ("agent_paused", agent_paused),
     ("agent_dies", agent_dies),
 ];
@@ -227,6 +230,39 @@ pub fn arbiter_slow() -> Scope {
                  too late.";
     let faults = [Fault::Cut(Wire::FromArbiter(Side::One)), Fault::Cut(Wire::Peer(Side::One))];
     scope("arbiter_slow", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+}
+
+/// The arbiter is replaced, and armed.
+#[must_use]
+pub fn arbiter_replaced() -> Scope {
+    let prose = "The arbiter is replaced at any moment by one that knows nothing; somebody arms it at either site, in any order, \
+                 or at one alone. Then the owner's site goes dark.";
+    let faults = [Fault::ReplaceArbiter, Fault::Rearm(Side::One), Fault::Rearm(Side::Two), Fault::LoseSite(Side::One)];
+    scope("arbiter_replaced", prose, synchronous(), &[], &faults)
+}
+
+/// The arbiter is replaced while the sites are apart.
+#[must_use]
+pub fn arbiter_replaced_apart() -> Scope {
+    let prose = "The owner's site is cut off, and its peer takes over; the arbiter is replaced, the way to it is mended, and \
+                 somebody arms it at the site that does not know that it owns nothing any more.";
+    let faults = [
+        Fault::Isolate(Side::One),
+        Fault::ReplaceArbiter,
+        Fault::Mend(Wire::ToArbiter(Side::One)),
+        Fault::Mend(Wire::FromArbiter(Side::One)),
+        Fault::Rearm(Side::One),
+    ];
+    scope("arbiter_replaced_apart", prose, synchronous(), &[], &faults)
+}
+
+/// The arbiter is replaced while the peer acquires, and something is late.
+#[must_use]
+pub fn arbiter_replaced_late() -> Scope {
+    let prose = "The peer hears nothing of the owner and acquires; the arbiter is replaced. A letter is late: what the one \
+                 that is gone granted may be heard after the new one.";
+    let faults = [Fault::Cut(Wire::Peer(Side::One)), Fault::ReplaceArbiter];
+    scope("arbiter_replaced_late", prose, synchronous(), &[(Budget::Late, 1)], &faults)
 }
 
 /// An agent is paused, or dies.

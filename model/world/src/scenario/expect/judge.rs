@@ -27,6 +27,8 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::Held { group: g, .. }
         | Alert::PeerSilent { group: g }
         | Alert::Unrenewed { group: g }
+        | Alert::ArbiterNew { group: g }
+        | Alert::TakeoverOff { group: g }
         | Alert::TakeoverDenied { group: g, .. } => group(g),
         Alert::Loss { lun: l, .. }
         | Alert::RecoveryLunLost { lun: l }

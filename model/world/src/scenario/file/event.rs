@@ -290,6 +290,7 @@ deeds! {
     snapshot_arbiter SnapshotArbiter: bool,
     restore_arbiter RestoreArbiter: bool,
     replace_arbiter ReplaceArbiter: bool,
+    rearm Rearm: String,
     slip_clock SlipClock: ClockFile,
     jump_clock JumpClock: ClockFile,
     slow_operations SlowOperations: OpsFile,

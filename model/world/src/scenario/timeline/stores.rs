@@ -40,8 +40,12 @@ pub(super) fn store(names: &Names<'_>, third: bool, deed: &Deed) -> Result<Resol
             let faults = vec![Fault::StopArbiter, restore, Fault::StartArbiter];
             ("the arbiter starts again from the old copy of its store".into(), None, Act::Faults(faults))
         }
+        Deed::Rearm(n) => {
+            let side = names.site(n)?;
+            (format!("somebody arms the new arbiter at {n}"), Some(side), Act::Faults(vec![Fault::Rearm(side)]))
+        }
         Deed::ReplaceArbiter(true) => {
-            let faults = vec![Fault::StopArbiter, Fault::ReplaceArbiter, Fault::StartArbiter];
+            let faults = vec![Fault::ReplaceArbiter];
             ("the arbiter starts again with a new, empty store".into(), None, Act::Faults(faults))
         }
         _ => {
