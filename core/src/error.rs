@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::ids::{GroupKey, VmKey};
 use crate::record::Latch;
+use crate::waiver::Waiver;
 
 /// A machine could not be started from its records.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,6 +66,22 @@ pub enum Rejected {
     Released {
         /// The group's name.
         name: String,
+    },
+    /// The override gives up less than is at stake (I22).
+    #[error("the override of group {name} does not cover what is at stake: {stake}")]
+    AtStake {
+        /// The group's name.
+        name: String,
+        /// What an override has to name.
+        stake: Waiver,
+    },
+    /// A second person has to agree (O5).
+    #[error("the override of group {name} takes two persons: {stake}")]
+    TakesTwo {
+        /// The group's name.
+        name: String,
+        /// What they have to agree on.
+        stake: Waiver,
     },
     /// A LUN of the group has no copy at the peer, or is lost.
     #[error("group {name} cannot be protected: a LUN is lost or has no replica")]

@@ -7,6 +7,7 @@ use crate::operation::{Failure, Op, Target};
 use crate::policy::ErrorKind;
 use crate::record::{GivePhase, Hold, Latch, TakePhase};
 use crate::time::Millis;
+use crate::waiver::Override;
 
 /// Something that an operator should know for as long as it lasts. Durable (L6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -226,11 +227,8 @@ pub enum Event {
         /// The object.
         target: Target,
     },
-    /// An operator's override was used (I22).
-    Overridden {
-        /// The group.
-        group: GroupKey,
-    },
+    /// An operator's override was used: what was at stake, and who gave it (I22).
+    Overridden(Override),
     /// An alert is raised.
     Raised(Alert),
     /// An alert is over.
@@ -277,7 +275,7 @@ impl Event {
             Self::VmReady { .. } => "F6",
             Self::Doubt(_) => "J3",
             Self::LateAnswer { .. } => "J4",
-            Self::Overridden { .. } => "I22",
+            Self::Overridden(_) => "I22",
             Self::Raised(alert) | Self::Cleared(alert) => alert.rule(),
             Self::Halted => "J7",
         }

@@ -6,6 +6,7 @@ use crate::effect::SaveId;
 use crate::ids::{ArrayKey, GroupKey, HostKey, LunKey, VmKey};
 use crate::message::Message;
 use crate::operation::{Failure, OpId, Seen, Target};
+use crate::waiver::Override;
 
 pub use crate::detection::paths::PathAnswer;
 
@@ -93,8 +94,9 @@ pub enum Command {
     Release(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).
     Cancel(GroupKey),
-    /// Go on although evidence is missing, accepting the loss that the alert names; recorded, and used once (F2a, I22).
-    Force(GroupKey),
+    /// Go on although evidence is missing, or vouch for a journal that nobody confirms; recorded, and used once (F2a, J5,
+    /// I22).
+    Force(Override),
     /// Make a new start after `NeedsOperator`: clears the latch and the count of tries (M5).
     Retry(GroupKey),
     /// Start the VMs that [`Scope::Critical`](crate::message::Scope::Critical) left (M3).
@@ -103,9 +105,9 @@ pub enum Command {
     RetryVm(VmKey),
     /// Answer a step that asks: count the VM as failed and go on (F6).
     SkipVm(VmKey),
-    /// Take over the group of a silent site, where policy or evidence leaves that to a person; recorded, used once. It
-    /// waives what the alert names; with no arbiter it also states that the owner is fenced (O5, O9, I22).
-    TakeOver(GroupKey),
+    /// Take over the group of a silent site, where policy or evidence leaves that to people: two of them. Recorded, and
+    /// used once (O5, O9, I22).
+    TakeOver(Override),
     /// Maintenance mode: everything automatic becomes a proposal (M5).
     Maintenance(bool),
 }

@@ -30,6 +30,7 @@ pub mod record;
 pub mod spec;
 pub mod status;
 pub mod time;
+pub mod waiver;
 
 pub use effect::{Effect, Effects};
 pub use input::{Command, Fact};

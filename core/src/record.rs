@@ -7,6 +7,7 @@ use crate::event::Alert;
 use crate::ids::{Epoch, GroupKey, HostKey, LunKey, Turn, VmKey};
 use crate::message::{Left, Offer};
 use crate::operation::{Point, Token};
+use crate::waiver::Override;
 
 /// Version of the records that this build writes.
 pub const VERSION: u16 = 1;
@@ -100,6 +101,9 @@ pub struct GroupRecord {
     pub latch: Option<Latch>,
     /// Overrides that an operator gave, each used once (I22).
     pub overrides: u32,
+    /// The last of them.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub last_override: Option<Override>,
     /// Alerts that are raised (L6).
     pub alerts: BTreeSet<Alert>,
 }
@@ -121,6 +125,7 @@ impl GroupRecord {
             cooling: false,
             latch: None,
             overrides: 0,
+            last_override: None,
             alerts: BTreeSet::new(),
         }
     }

@@ -10,6 +10,7 @@ use farshore_core::message::{Body, Left, Message, Progress, Refusal, Stage, Stan
 use farshore_core::operation::{Goal, HostSeen, Op, Point, ReplicationSeen, Seen, Target, Token};
 use farshore_core::record::{GivePhase, Latch, TakePhase, Work};
 use farshore_core::spec::{Datastore, Deployment, Lun, Memory, Replica, Span, Vm};
+use farshore_core::waiver::{Operator, Override, Waiver};
 use farshore_core::{Command, Fact, Millis};
 use support::{ALDER, BIRCH, Fault, Pair, lun, shop, vm};
 
@@ -281,7 +282,14 @@ fn f2a_evidence_or_a_hold_with_the_loss_estimate() {
             assert!(alder.alerts().contains(&Alert::Loss { lun: LunKey::of("shop"), lag }), "{seen:?}");
             assert!(alder.alerts().contains(&Alert::NeedsOperator { group: key(), why: Latch::Evidence }));
             assert!(alder.runs("log-db"), "a group that is held keeps the VMs running that still can");
-            pair.command(ALDER, Command::Force(key())).unwrap();
+            let word =
+                |loss| Override { group: key(), waives: Waiver::Evidence { loss }, by: Operator(1), second: None };
+            let stake = Waiver::Evidence { loss: lag };
+            assert_eq!(alder.machine.stake(&alder.site, key()), Some(stake), "{seen:?}");
+            let less = pair.command(ALDER, Command::Force(word(Some(Millis(lag.map_or(1_000_000, |l| l.0 - 1))))));
+            assert_eq!(less, Err(Rejected::AtStake { name: "shop".into(), stake }), "I22: it names less");
+            pair.command(ALDER, Command::Force(word(lag))).unwrap();
+            assert_eq!(pair.nodes[ALDER].record("shop").last_override, Some(word(lag)), "I22");
             pair.until(|p| p.recovered(&["shop-db", "log-db"]));
             assert_eq!(pair.nodes[ALDER].record("shop").overrides, 1, "I22");
         }
@@ -383,4 +391,26 @@ fn f4_a_handover_of_another_epoch_takes_nothing() {
     }
     pair.fact(BIRCH, Fact::Message(message));
     assert!(pair.nodes[BIRCH].active("shop"));
+}
+
+/// O5, O9, I22: taking over from a silent site takes two persons, who name what is at stake. A word that does not is
+/// rejected, and changes nothing.
+#[test]
+fn i22_two_persons_take_over_and_name_what_is_at_stake() {
+    let mut pair = Pair::protected(&shop());
+    let birch = &pair.nodes[BIRCH];
+    assert_eq!(birch.machine.stake(&birch.site, key()), Some(Waiver::Fence));
+    let word = |waives, second: Option<u32>| {
+        Command::TakeOver(Override { group: key(), waives, by: Operator(1), second: second.map(Operator) })
+    };
+    let name = || String::from("shop");
+    let takes_two = Err(Rejected::TakesTwo { name: name(), stake: Waiver::Fence });
+    assert_eq!(pair.command(BIRCH, word(Waiver::Fence, None)), takes_two);
+    assert_eq!(pair.command(BIRCH, word(Waiver::Fence, Some(1))), takes_two, "the same person twice");
+    let other = pair.command(BIRCH, word(Waiver::Takeover { loss: None }, Some(2)));
+    assert_eq!(other, Err(Rejected::AtStake { name: name(), stake: Waiver::Fence }));
+    assert_eq!(pair.nodes[BIRCH].record("shop").overrides, 0);
+    pair.command(BIRCH, word(Waiver::Fence, Some(2))).unwrap();
+    let record = pair.nodes[BIRCH].record("shop");
+    assert_eq!((record.overrides, record.last_override.map(|o| o.waives)), (1, Some(Waiver::Fence)));
 }

@@ -10,6 +10,7 @@ use farshore_core::ids::{GroupKey, HostKey, Turn};
 use farshore_core::message::{Body, Message, Standing};
 use farshore_core::operation::{Goal, Op, OpId, Target};
 use farshore_core::record::{GivePhase, Latch, TakePhase};
+use farshore_core::waiver::{Operator, Override, Waiver};
 use farshore_core::{Command, Effect, Fact};
 use support::{ALDER, BIRCH, Fault, Node, Pair, set, shop, vm};
 
@@ -267,7 +268,8 @@ fn j5_a_journal_behind_the_peers_is_not_acted_on() {
     assert_eq!(alder.ops(), []);
     assert!(alder.sent().len() <= 61, "it asks again when the answer is due again, not at once");
     let nothing = Err(Rejected::NothingToDo { name: "shop".into() });
-    assert_eq!(pair.command(ALDER, Command::Force(key())), nothing, "and nobody can wave it through");
+    let word = Override { group: key(), waives: Waiver::Journal, by: Operator(1), second: None };
+    assert_eq!(pair.command(ALDER, Command::Force(word)), nothing, "and nobody can wave it through");
 }
 
 /// J5: what a restarted peer is told is durable.

@@ -7,6 +7,7 @@ use farshore_core::error::RestoreError;
 use farshore_core::ids::{GroupKey, LunKey, VmKey};
 use farshore_core::record::{Records, VERSION, Work};
 use farshore_core::spec::{Deployment, Recovery, SitePolicy, Vm};
+use farshore_core::waiver::{Operator, Override, Waiver};
 use farshore_core::{Command, Effects, Instant, RecoveryManager};
 use proptest::prelude::*;
 use support::{ALDER, BIRCH, Fault, Pair, groups, vm};
@@ -58,7 +59,12 @@ fn command(number: u8, group: usize) -> Command {
         0 => Command::Protect(vec![key]),
         1 => Command::Release(key),
         2 => Command::Cancel(key),
-        3 => Command::Force(key),
+        3 => Command::Force(Override {
+            group: key,
+            waives: Waiver::Evidence { loss: None },
+            by: Operator(1),
+            second: None,
+        }),
         4 => Command::Retry(key),
         5 => Command::StartRemainder(key),
         6 => Command::RetryVm(VmKey::of(VMS[group])),

@@ -1,5 +1,7 @@
 //! What managers tell people, in words: names instead of keys, and why.
 
+use farshore_core::authority::proof::Proof;
+use farshore_core::authority::wire::Denial;
 use farshore_core::detection::corroboration::Finding;
 use farshore_core::event::{Alert, Event};
 use farshore_core::ids::{DatastoreKey, GroupKey, HostKey, LunKey, PlanKey, Side, VmKey};
@@ -10,6 +12,7 @@ use farshore_core::policy::{ErrorKind, Remainder};
 use farshore_core::record::{GivePhase, Hold, TakePhase};
 
 use farshore_core::time::Millis;
+use farshore_core::waiver::Override;
 use farshore_world::scenario::Verb;
 
 /// Turns keys into names.
@@ -95,7 +98,13 @@ impl<'a> Words<'a> {
             Event::LateAnswer { target, .. } => {
                 format!("an answer about {} comes too late to matter", self.target(target))
             }
-            Event::Overridden { group } => format!("the operator's word counts for group {}, once", self.group(group)),
+            Event::Overridden(Override { group, waives, by, second }) => {
+                let who = match second {
+                    Some(second) => format!("operators {} and {}", by.0, second.0),
+                    None => format!("operator {}", by.0),
+                };
+                format!("{who} accept for group {}, once: {waives}", self.group(group))
+            }
             Event::Raised(alert) => format!("alert: {}", self.alert(side, &alert)),
             Event::Cleared(alert) => format!("over: {}", self.alert(side, &alert)),
             Event::Halted => "the manager stops for good".into(),
@@ -156,6 +165,15 @@ impl<'a> Words<'a> {
             Alert::TakeoverOff { group } => format!(
                 "group {} runs on a standing promise, as the arbiter does not answer: automatic takeover is off",
                 self.group(group)
+            ),
+            Alert::TakeoverDenied {
+                group,
+                why: Denial::Proof(Proof::Unfit { lag: Some(lag) } | Proof::Fit { lag: Some(lag), .. }),
+            } => format!(
+                "group {} may not be taken over from {peer}: by its last word the copies here were {} old, and it may have \
+                 written for one lease more",
+                self.group(group),
+                lag_words(lag)
             ),
             Alert::TakeoverDenied { group, why } => {
                 format!("group {} may not be taken over from {peer}: {why}", self.group(group))

@@ -3,16 +3,17 @@
 use alloc::string::String;
 
 use super::RecoveryManager;
+use super::stake::agreed;
 use crate::effect::Effects;
 use crate::error::Rejected;
-use crate::event::Event;
 use crate::failover::GroupState;
 use crate::ids::{GroupIx, GroupKey, VmKey};
 use crate::input::Command;
 use crate::inventory::Site;
 use crate::message::Scope;
-use crate::record::{Give, GivePhase, Latch, Take, TakePhase, Work};
+use crate::record::{GivePhase, Latch, Take, TakePhase, Work};
 use crate::time::Instant;
+use crate::waiver::{Override, Waiver};
 
 impl RecoveryManager {
     /// Takes a command.
@@ -56,7 +57,7 @@ impl RecoveryManager {
                     }
                 });
             }
-            Command::Force(key) => self.force(site, now, effects, key)?,
+            Command::Force(given) => self.force(site, now, effects, given)?,
             Command::Retry(key) => {
                 let g = self.open(site, key, |s| s.record.latch.is_some_and(|l| l != Latch::JournalBehind))?;
                 self.with(site, now, effects, g, |state, cx| {
@@ -82,7 +83,7 @@ impl RecoveryManager {
                     state.take_phase(cx, TakePhase::Starting);
                 });
             }
-            Command::TakeOver(key) => self.take_over(site, now, effects, key)?,
+            Command::TakeOver(given) => self.take_over(site, now, effects, given)?,
             Command::RetryVm(vm) => self.answer_step(site, now, effects, vm, false)?,
             Command::SkipVm(vm) => self.answer_step(site, now, effects, vm, true)?,
             Command::Maintenance(on) => {
@@ -136,20 +137,14 @@ impl RecoveryManager {
     }
 
     /// F2a, I22: an operator accepts what the alert names, once; or vouches for a journal that the peer cannot confirm (J5).
-    fn force(&mut self, site: &Site, now: Instant, effects: &mut Effects, key: GroupKey) -> Result<(), Rejected> {
-        let g = site.inventory.groups.find(key).ok_or(Rejected::UnknownGroup(key))?;
-        let state = &self.groups[g.0 as usize];
-        let for_evidence = state.record.latch == Some(Latch::Evidence)
-            && matches!(&state.record.work, Work::Give(Give { phase: GivePhase::Quiescing, forced: false, .. }));
-        let for_journal = !state.run.verified && state.record.latch != Some(Latch::JournalBehind);
-        if !for_evidence && !for_journal {
-            return Err(Rejected::NothingToDo { name: name(site, g) });
-        }
+    fn force(&mut self, site: &Site, now: Instant, effects: &mut Effects, given: Override) -> Result<(), Rejected> {
+        let g = site.inventory.groups.find(given.group).ok_or(Rejected::UnknownGroup(given.group))?;
+        let nothing = || Rejected::NothingToDo { name: name(site, g) };
+        let stake = self.forced_stake(g).ok_or_else(nothing)?;
+        let used = agreed(site, g, given, stake)?;
         self.with(site, now, effects, g, |state, cx| {
-            state.record.overrides = state.record.overrides.saturating_add(1);
-            state.touch();
-            cx.event(Event::Overridden { group: key });
-            if for_journal {
+            state.overridden(cx, used);
+            if stake == Waiver::Journal {
                 state.verify(cx);
             } else {
                 state.unlatch(cx);

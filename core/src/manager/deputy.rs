@@ -49,7 +49,11 @@ impl Records {
                 Ok(at) if !theirs.is_later_than(&self.groups[at]) => {}
                 Ok(at) => {
                     let mine = &mut self.groups[at];
-                    *mine = GroupRecord { overrides: mine.overrides.saturating_add(theirs.overrides), ..theirs };
+                    *mine = GroupRecord {
+                        overrides: mine.overrides.saturating_add(theirs.overrides),
+                        last_override: theirs.last_override.or(mine.last_override),
+                        ..theirs
+                    };
                 }
             }
         }

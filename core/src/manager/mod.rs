@@ -8,6 +8,7 @@ mod migrate;
 mod queue;
 mod restore;
 mod silence;
+mod stake;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;

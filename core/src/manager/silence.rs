@@ -3,7 +3,9 @@
 use alloc::collections::BTreeMap;
 
 use super::RecoveryManager;
+use super::command::name;
 use super::incident::critical;
+use super::stake::agreed;
 use crate::choosing;
 use crate::effect::Effects;
 use crate::error::Rejected;
@@ -16,6 +18,7 @@ use crate::message::{Offer, Standing};
 use crate::policy::{ErrorKind, RecoveryType};
 use crate::record::{Hold, Latch, Protection, Take, TakePhase, Work};
 use crate::time::Instant;
+use crate::waiver::Override;
 
 /// What would be offered for a group whose owner's site is silent, and whether the gate would hold it (M3, M4).
 pub(crate) fn offer_for_silent(site: &Site, group: GroupKey) -> Option<(Offer, Option<Hold>)> {
@@ -116,30 +119,23 @@ impl RecoveryManager {
         });
     }
 
-    /// O5, O9, I22: an operator takes over the group of a silent site.
+    /// O5, O9, I22: two operators take over the group of a silent site.
     pub(super) fn take_over(
         &mut self,
         site: &Site,
         now: Instant,
         effects: &mut Effects,
-        key: GroupKey,
+        given: Override,
     ) -> Result<(), Rejected> {
-        let g = site.inventory.groups.find(key).ok_or(Rejected::UnknownGroup(key))?;
-        let name = || site.inventory.groups[g].name.clone();
-        let state = &self.groups[g.0 as usize];
-        let latched = matches!(state.record.latch, Some(Latch::SiteSilent | Latch::Denied));
-        let acquiring = matches!(&state.record.work, Work::Take(t) if matches!(t.phase, TakePhase::Acquiring { .. }));
-        let waits = (latched || site.policy.arbiter.is_none()) && (state.record.work == Work::Idle || acquiring);
-        if !waits || !may_be_taken(state) {
-            return Err(Rejected::NothingToDo { name: name() });
-        }
-        if !state.run.verified {
-            return Err(Rejected::Unverified { name: name() });
-        }
+        let g = site.inventory.groups.find(given.group).ok_or(Rejected::UnknownGroup(given.group))?;
+        let nothing = || match self.groups[g.0 as usize].run.verified {
+            true => Rejected::NothingToDo { name: name(site, g) },
+            false => Rejected::Unverified { name: name(site, g) },
+        };
+        let stake = self.takeover_stake(site, g).ok_or_else(nothing)?;
+        let used = agreed(site, g, given, stake)?;
         self.with(site, now, effects, g, |state, cx| {
-            state.record.overrides = state.record.overrides.saturating_add(1);
-            state.touch();
-            cx.event(Event::Overridden { group: key });
+            state.overridden(cx, used);
             state.unlatch(cx);
             state.clear(cx, |a| matches!(a, Alert::TakeoverDenied { .. }));
         });
@@ -149,7 +145,7 @@ impl RecoveryManager {
 }
 
 /// A group that the peer owns and this site has good copies and room of, as far as it was told.
-fn may_be_taken(state: &GroupState) -> bool {
+pub(super) fn may_be_taken(state: &GroupState) -> bool {
     let record = &state.record;
     record.authority.standing() == Standing::Standby && record.protection == Protection::Protected && state.run.verified
 }

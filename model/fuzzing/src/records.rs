@@ -101,6 +101,7 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
         cooling: b.flag(),
         latch: b.maybe(latch),
         overrides: b.number32(),
+        last_override: None,
         alerts: (0..b.below(3)).map(|_| alert(b, parts, group)).collect(),
     }
 }

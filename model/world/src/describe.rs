@@ -381,13 +381,13 @@ impl Names<'_> {
             }
             Command::Release(g) => format!("release {}", self.group(*g)),
             Command::Cancel(g) => format!("cancel {}", self.group(*g)),
-            Command::Force(g) => format!("force {}", self.group(*g)),
+            Command::Force(o) => format!("force {}", self.group(o.group)),
             Command::Retry(g) => format!("retry {}", self.group(*g)),
             Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
             Command::RetryVm(v) => format!("retry {}", vm(*v)),
             Command::SkipVm(v) => format!("skip {}", vm(*v)),
             Command::Migrate(g) => format!("migrate {}", self.group(*g)),
-            Command::TakeOver(g) => format!("take over {}", self.group(*g)),
+            Command::TakeOver(o) => format!("take over {}", self.group(o.group)),
             Command::Maintenance(on) => format!("maintenance {}", if *on { "on" } else { "off" }),
         }
     }

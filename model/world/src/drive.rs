@@ -115,11 +115,18 @@ impl<'a> Drive<'a> {
     }
 
     /// An operator's command. A rejected one must leave the machine as it was.
-    pub(crate) fn command(&mut self, side: Side, command: Command) -> Result<(), Rejected> {
+    pub(crate) fn command(&mut self, side: Side, mut command: Command) -> Result<(), Rejected> {
         let now = self.world.now;
+        if let Command::Force(given) | Command::TakeOver(given) = &mut command
+            && let Some(machine) = &self.world.node(side).manager
+            && let Some(stake) = machine.stake(self.setup.site(side), given.group)
+        {
+            // Whoever gives it accepts what is shown at that moment.
+            given.waives = stake;
+        }
         let before = self.world.node(side).manager.clone();
         let mut effects = Effects::new();
-        let forced = if let Command::Force(group) | Command::TakeOver(group) = command { Some(group) } else { None };
+        let forced = if let Command::Force(o) | Command::TakeOver(o) = &command { Some(o.group) } else { None };
         let result = self.core(side, |manager, site| manager.command(site, now, command, &mut effects));
         match result {
             Some(Ok(())) => {

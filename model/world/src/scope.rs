@@ -1,9 +1,10 @@
 //! What may happen in a world, and how often: a named value, so that a run can be named, repeated and pinned.
 
-use farshore_core::ids::{ArrayIx, HostIx, LunIx, Side, VmIx};
+use farshore_core::ids::{ArrayIx, GroupKey, HostIx, LunIx, Side, VmIx};
 use farshore_core::input::Command;
 use farshore_core::spec::Deployment;
 use farshore_core::time::Millis;
+use farshore_core::waiver::{Operator, Override, Waiver};
 
 use crate::reports::Says;
 
@@ -283,6 +284,12 @@ impl Budgets {
             }
         }
     }
+}
+
+/// The word of two operators; it gives up what is at stake when they give it.
+#[must_use]
+pub const fn word(group: GroupKey) -> Override {
+    Override { group, waives: Waiver::Evidence { loss: None }, by: Operator(1), second: Some(Operator(2)) }
 }
 
 /// A command that an operator may give.

@@ -8,7 +8,7 @@ use farshore_core::spec::{
 };
 
 use crate::reports::GONE;
-use crate::scope::{Budget, Budgets, Fault, Order, Scope};
+use crate::scope::{Budget, Budgets, Fault, Order, Scope, word};
 
 pub mod life;
 pub mod takeover;
@@ -240,7 +240,7 @@ pub fn pdl_async() -> Scope {
         deployment,
         budgets: Budgets::of(&[(Budget::Write, 3), (Budget::Cycle, 2), (Budget::Slow, 1)]),
         faults: vec![lose(Side::One, 0), lose(Side::One, 1)],
-        orders: vec![order(Side::One, Command::Force(GroupKey::of("shop")))],
+        orders: vec![order(Side::One, Command::Force(word(GroupKey::of("shop"))))],
     }
 }
 
@@ -295,7 +295,7 @@ pub fn unhappy() -> Scope {
             .zip(Side::BOTH)
             .flat_map(|(group, side)| {
                 let key = GroupKey::of(group);
-                [Command::Cancel(key), Command::Retry(key), Command::Force(key)].map(|c| order(side, c))
+                [Command::Cancel(key), Command::Retry(key), Command::Force(word(key))].map(|c| order(side, c))
             })
             .collect(),
     }

@@ -6,6 +6,8 @@ use farshore_core::ids::GroupKey;
 use farshore_core::input::{Command, Fact, PathAnswer, ProbeId};
 use farshore_core::message::{Body, Message, Progress, Standing};
 use farshore_core::operation::{Op, Target};
+use farshore_core::time::Millis;
+use farshore_core::waiver::{Operator, Override, Waiver};
 
 use super::Run;
 use crate::bytes::Bytes;
@@ -156,6 +158,19 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
     Message { group: message.group, epoch, body }
 }
 
+fn word(b: &mut Bytes<'_>, group: GroupKey) -> Override {
+    let loss = b.maybe(|b| Millis(b.number()));
+    let waives = match b.below(8) {
+        0 => Waiver::Evidence { loss },
+        1 => Waiver::Takeover { loss },
+        2 => Waiver::Fence,
+        3 => Waiver::Journal,
+        4 | 5 => Waiver::Evidence { loss: None },
+        _ => Waiver::Takeover { loss: None },
+    };
+    Override { group, waives, by: Operator(1), second: b.maybe(|b| Operator(b.number32() % 3)) }
+}
+
 pub(super) fn command(parts: &Parts<'_>, b: &mut Bytes<'_>) -> Command {
     let group = parts.group(b);
     match b.below(12) {
@@ -163,12 +178,12 @@ pub(super) fn command(parts: &Parts<'_>, b: &mut Bytes<'_>) -> Command {
         1 | 2 => Command::Protect(vec![group]),
         3 => Command::Release(group),
         4 => Command::Cancel(group),
-        5 => Command::Force(group),
+        5 => Command::Force(word(b, group)),
         6 => Command::Retry(group),
         7 => Command::StartRemainder(group),
         8 => Command::RetryVm(parts.vm(b)),
         9 => Command::SkipVm(parts.vm(b)),
-        10 => Command::TakeOver(group),
+        10 => Command::TakeOver(word(b, group)),
         _ => Command::Maintenance(b.flag()),
     }
 }

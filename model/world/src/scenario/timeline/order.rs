@@ -6,6 +6,7 @@ use super::{Act, Resolved};
 use crate::scenario::error::Nonsense;
 use crate::scenario::file::{Deed, GroupAt, VmAt};
 use crate::scenario::names::Names;
+use crate::scope::word;
 
 pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
     let (verb, group, vm) = match deed {
@@ -36,10 +37,10 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
                 Deed::Protect(_) => Command::Protect(vec![key]),
                 Deed::Release(_) => Command::Release(key),
                 Deed::Cancel(_) => Command::Cancel(key),
-                Deed::Force(_) => Command::Force(key),
+                Deed::Force(_) => Command::Force(word(key)),
                 Deed::Retry(_) => Command::Retry(key),
                 Deed::Migrate(_) => Command::Migrate(key),
-                Deed::TakeOver(_) => Command::TakeOver(key),
+                Deed::TakeOver(_) => Command::TakeOver(word(key)),
                 _ => Command::StartRemainder(key),
             };
             (group, site, info.home, command)
