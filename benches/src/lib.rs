@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use farshore_core::authority::agent::Told;
+use farshore_core::authority::agent::{Enforcers, Told};
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::{HostKey, LunKey};
 use farshore_core::input::PathAnswer;
@@ -152,7 +152,14 @@ impl Pair {
                 }
                 Effect::Claim(claim) => {
                     let authority = claim.want.bare();
-                    let told = Told { group: claim.group, authority, live: true, fenced: false, known: false };
+                    let told = Told {
+                        group: claim.group,
+                        authority,
+                        live: true,
+                        fenced: false,
+                        known: false,
+                        enforcers: Enforcers::Served,
+                    };
                     end.facts.push_front(Fact::Authority(told));
                 }
                 Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Acquire { .. } | Effect::Event(_) => {}

@@ -10,6 +10,8 @@ pub enum Guard {
     F1Turn,
     /// F2: a wanted state counts when it is observed, not when it is asked for.
     F2Evidence,
+    /// F2: a host that cannot be reached is waited out, before a release.
+    F2Expiry,
     /// F3: nothing is released before everything is quiesced and the peer has confirmed.
     F3Order,
     /// J1: an effect waits until its intent is durable.
@@ -66,9 +68,10 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::F1Turn,
         Self::F2Evidence,
+        Self::F2Expiry,
         Self::F3Order,
         Self::J1,
         Self::J2Token,

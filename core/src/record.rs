@@ -225,6 +225,9 @@ pub struct Give {
     pub luns: BTreeMap<LunKey, Left>,
     /// An operator has accepted the loss that F2a would hold this group for (I22).
     pub forced: bool,
+    /// A host can be neither observed nor fenced: it is waited out, until its authority has run out (F2, O2).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub expiry: bool,
 }
 
 /// How far the giving side is.

@@ -1,6 +1,6 @@
 //! The agent's side of section 5: lease, promise, ladder, acquire, what its manager may claim (O1 to O4, O6 to O8, O10).
 
-use farshore_core::authority::agent::{AgentEffect, AgentFact, AgentRecord, Claim, SiteAgent, Told};
+use farshore_core::authority::agent::{AgentEffect, AgentFact, AgentRecord, Claim, Enforcers, SiteAgent, Told};
 use farshore_core::authority::proof::{Proof, Stamp};
 use farshore_core::authority::wire::{Answer, Ask, Denial, Note, Reply, Request, Say, Want};
 use farshore_core::event::{Alert, Event};
@@ -361,11 +361,39 @@ fn o10_a_claim_is_one_compare_and_swap() {
     owner.tell(AgentFact::Enforced(key()));
     let want = owner.record().authority;
     owner.said.clear();
-    owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want }));
+    owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want, withhold: false }));
     assert_eq!(told(&owner).authority, owner.record().authority);
     let other = AgentRecord::first(key(), false).authority;
-    owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want: other }));
+    owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want: other, withhold: false }));
     assert_eq!(owner.record().authority.standing(), Standing::Active);
+}
+
+/// F2, O2: a host that nobody reaches is waited out: enforcers are served nothing in this turn, and the manager is told
+/// once none of them can allow the group to run any more.
+#[test]
+fn f2_what_enforcers_have_runs_out_where_they_are_served_no_more() {
+    let mut owner = Agent::at(Side::One);
+    owner.leased();
+    let at = owner.record().authority;
+    let served = |a: &Agent| {
+        let told = |e: &AgentEffect| if let AgentEffect::Tell(told) = e { Some(told.enforcers) } else { None };
+        a.said.iter().rev().find_map(told)
+    };
+    owner.said.clear();
+    owner.tell(AgentFact::Claim(Claim { group: key(), from: Some(at), want: at, withhold: true }));
+    assert_eq!((owner.left(), served(&owner)), (None, Some(Enforcers::Withheld)));
+    let (began, given) = (owner.now, owner.site.policy.arbiter.unwrap().leases.given().0);
+    let mut last = Enforcers::Withheld;
+    while owner.now < began + given {
+        assert_eq!(last, Enforcers::Withheld, "{} of {given}", owner.now - began);
+        owner.pass(5_000);
+        last = served(&owner).unwrap_or(last);
+        let granted = Answer::Leased(owner.stamp());
+        owner.reply(1, Side::One, granted);
+    }
+    assert_eq!(last, Enforcers::Expired);
+    owner.tell(AgentFact::Enforced(key()));
+    assert!(!owner.record().fenced, "what was withheld on purpose is no failure");
 }
 
 fn two_minutes() -> Option<spec::Deputy> {

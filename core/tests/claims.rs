@@ -2,7 +2,7 @@
 
 mod support;
 
-use farshore_core::authority::agent::Told;
+use farshore_core::authority::agent::{Enforcers, Told};
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::LunKey;
 use farshore_core::inventory::Site;
@@ -50,7 +50,7 @@ fn o10_a_refused_claim_is_asked_for_again_later() {
     let node = &pair.nodes[ALDER];
     let authority = node.record("shop").authority.bare();
     let group = node.record("shop").group;
-    let told = Told { group, authority, live: false, fenced: false, known: true };
+    let told = Told { group, authority, live: false, fenced: false, known: true, enforcers: Enforcers::Served };
     let mut refused =
         Refused { site: &node.site, machine: node.machine.clone(), now: Instant(pair.now), told, claims: 0 };
     refused.tell(Fact::Authority(told));

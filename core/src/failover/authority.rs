@@ -3,7 +3,7 @@
 use alloc::collections::BTreeMap;
 
 use super::{Cx, Durability, GroupState, Led, Wait, placement};
-use crate::authority::agent::{Claim, Told};
+use crate::authority::agent::{Claim, Enforcers, Told};
 use crate::authority::wire::Denial;
 use crate::effect::Effect;
 use crate::event::{Alert, Event};
@@ -25,12 +25,14 @@ impl GroupState {
     /// Claims what the record says, once it is durable; asks what the agent holds, where it has not said (O10).
     pub(super) fn claim(&mut self, cx: &mut Cx<'_>) {
         let mine = self.record.authority.bare();
-        let agreed = self.run.told.is_some_and(|told| told.authority == mine);
+        let withhold = matches!(&self.record.work, Work::Give(give) if give.expiry);
+        let told_so = |told: Told| told.authority == mine && (!withhold || told.enforcers != Enforcers::Served);
+        let agreed = self.run.told.is_some_and(|told| told_so(told) || (told.authority == mine && !mine.is_active()));
         if agreed || self.durability != Durability::Clean || self.run.waits.contains_key(&Wait::Claim) {
             return;
         }
         let from = self.run.told.map(|told| told.authority);
-        cx.out.push(Effect::Claim(Claim { group: self.record.group, from, want: mine }));
+        cx.out.push(Effect::Claim(Claim { group: self.record.group, from, want: mine, withhold }));
         self.wait(Wait::Claim, cx.now + cx.site.policy.waits.resend);
     }
 

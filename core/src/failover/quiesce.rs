@@ -4,8 +4,10 @@ use alloc::collections::BTreeMap;
 
 use super::operations::Ensured;
 use super::{Cx, GroupState};
+use crate::authority::agent::Enforcers;
 use crate::event::Alert;
 use crate::evidence;
+use crate::guard::{self, Guard};
 use crate::ids::{GroupIx, LunKey, VmIx};
 use crate::inventory::{Lun, Site};
 use crate::message::Left;
@@ -180,6 +182,22 @@ impl GroupState {
         }
     }
 
+    /// A host that can be neither observed nor fenced is waited out, where enforcers end what nobody renews (O2, O3).
+    fn waits_out(&mut self, cx: &Cx<'_>) -> bool {
+        if cx.site.policy.arbiter.is_none() {
+            return false;
+        }
+        let Work::Give(give) = &mut self.record.work else { return false };
+        if !core::mem::replace(&mut give.expiry, true) {
+            self.touch();
+        }
+        true
+    }
+
+    fn expired(&self) -> bool {
+        self.run.told.is_some_and(|told| told.enforcers == Enforcers::Expired) || !guard::on(Guard::F2Expiry)
+    }
+
     /// F2: every host that can touch the group, also one that runs none of it, has applied this turn's token.
     fn fence_hosts(&mut self, cx: &mut Cx<'_>, g: GroupIx) -> bool {
         let site = cx.site;
@@ -189,6 +207,7 @@ impl GroupState {
             match self.ensure(cx, g, self.now(), target, Goal::Fenced) {
                 Ensured::Reached => {}
                 Ensured::Pending => all = false,
+                Ensured::Stuck if self.waits_out(cx) => all &= self.expired(),
                 Ensured::Stuck | Ensured::Failed(_) => {
                     self.stuck(cx);
                     if !matches!(self.record.work, Work::Give(_)) {

@@ -65,7 +65,7 @@ fn handed_over(site: &Site, key: GroupKey) -> Option<Give> {
     let (offer, _) = offer_for_silent(site, key)?;
     let (_, group) = site.inventory.groups.by_key(key)?;
     let luns = group.luns.iter().map(|&lun| (site.inventory.luns[lun].key, Left::Undrained)).collect();
-    Some(Give { phase: GivePhase::Released, incident: 0, offer, luns, forced: false })
+    Some(Give { phase: GivePhase::Released, incident: 0, offer, luns, forced: false, expiry: false })
 }
 
 impl GroupRecord {

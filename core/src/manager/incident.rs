@@ -282,6 +282,7 @@ impl RecoveryManager {
             offer,
             luns: alloc::collections::BTreeMap::new(),
             forced: false,
+            expiry: false,
         };
         let never = hold == Some(Hold::OnRequest)
             && recovery == RecoveryType::CriticalFirst { remainder: crate::policy::Remainder::Never };

@@ -61,7 +61,8 @@ impl RecoveryManager {
         self.site_record.incident = self.site_record.incident.wrapping_add(1);
         self.site_durability.touch();
         let incident = self.site_record.incident;
-        let give = Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced: false };
+        let give =
+            Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced: false, expiry: false };
         self.with(site, now, effects, g, |state, cx| {
             let group = state.record.group;
             cx.event(Event::PlanChosen { group, plan: offer.plan, rule, kind, scope: offer.scope });

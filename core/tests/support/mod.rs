@@ -6,7 +6,7 @@ mod objects;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use farshore_core::authority::agent::Told;
+use farshore_core::authority::agent::{Enforcers, Told};
 use farshore_core::effect::SaveId;
 use farshore_core::error::Rejected;
 use farshore_core::event::{Alert, Event};
@@ -234,7 +234,14 @@ impl Pair {
                 // An agent that gives what it is asked for; `model/world` has the real one.
                 Effect::Claim(claim) => {
                     let authority = claim.want.bare();
-                    let told = Told { group: claim.group, authority, live: true, fenced: false, known: false };
+                    let told = Told {
+                        group: claim.group,
+                        authority,
+                        live: true,
+                        fenced: false,
+                        known: false,
+                        enforcers: Enforcers::Served,
+                    };
                     node.facts.push_front(Fact::Authority(told));
                 }
                 Effect::Poll(_) | Effect::Acknowledge { .. } | Effect::Acquire { .. } | Effect::Event(_) => {}

@@ -18,6 +18,7 @@ pub struct Mutant {
 pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::F1Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::F2Evidence, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F2Expiry, scope: "host_waited_out" },
     Mutant { guard: Guard::F3Order, scope: "pdl_doubt" },
     Mutant { guard: Guard::J1, scope: "pdl_crash" },
     Mutant { guard: Guard::J2Token, scope: "pdl_abort" },

@@ -30,6 +30,7 @@ pub const PINS: &[Pin] = &[
     pin("mirror_lost", 264091),
     pin("arbiter_lost", 91344),
     pin("arbiter_forgets", 168680),
+    pin("host_waited_out", 182344),
     pin("arbiter_replaced", 126876),
     pin("arbiter_replaced_late", 584235),
     pin("agent_paused", 53239),

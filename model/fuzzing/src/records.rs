@@ -118,6 +118,7 @@ fn work(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Work {
             offer: parts.offer(b, group),
             luns: parts.left(b, group),
             forced: b.flag(),
+            expiry: b.flag(),
         }),
         _ => Work::Take(take(b, parts, group)),
     }

@@ -1,7 +1,7 @@
 //! What managers, agents and the arbiter say to each other, by bytes.
 
 use farshore_core::authority::Authority;
-use farshore_core::authority::agent::{AgentRecord, Claim, Doubt, Known, Told};
+use farshore_core::authority::agent::{AgentRecord, Claim, Doubt, Enforcers, Known, Told};
 use farshore_core::authority::arbiter::ArbiterRecord;
 use farshore_core::authority::proof::{Proof, Stamp};
 use farshore_core::authority::wire::{Answer, Ask, Denial, Note, Reply, Request, Say, Want};
@@ -54,10 +54,14 @@ pub(crate) fn authority(b: &mut Bytes<'_>, epoch: Epoch, turn: Turn) -> Authorit
 }
 
 /// What no agent would say.
+pub(crate) fn enforcers(b: &mut Bytes<'_>) -> Enforcers {
+    b.pick(&[Enforcers::Served, Enforcers::Served, Enforcers::Withheld, Enforcers::Expired])
+}
+
 pub(crate) fn wild_told(b: &mut Bytes<'_>, group: GroupKey, hint: Hint) -> Told {
     let (epoch, turn) = (hint.epoch(b), hint.turn(b));
     let authority = authority(b, epoch, turn);
-    Told { group, authority, live: b.flag(), fenced: b.once_in(4), known: b.flag() }
+    Told { group, authority, live: b.flag(), fenced: b.once_in(4), known: b.flag(), enforcers: enforcers(b) }
 }
 
 /// What an agent may say to a manager that believes `mine`: the same; a turn that it has taken by itself; that the peer
@@ -73,14 +77,14 @@ pub(crate) fn told(b: &mut Bytes<'_>, group: GroupKey, mine: Authority) -> Told 
     let value = json!({ "epoch": epoch, "turn": turn, "standing": standing, "peer_turn": 0 });
     let authority: Authority = serde_json::from_value(value).expect("an authority");
     let live = authority.is_active() && b.below(4) > 0;
-    Told { group, authority, live, fenced: b.once_in(6), known: b.flag() }
+    Told { group, authority, live, fenced: b.once_in(6), known: b.flag(), enforcers: enforcers(b) }
 }
 
 pub(crate) fn claim(b: &mut Bytes<'_>, group: GroupKey, hint: Hint, mine: Authority) -> Claim {
     let from = b.maybe(|b| if b.below(4) > 0 { mine } else { authority(b, hint.epoch, hint.turn) });
     let (epoch, turn) = (hint.epoch(b), hint.turn(b));
     let turn = if b.flag() { turn.next() } else { turn };
-    Claim { group, from, want: authority(b, epoch, turn) }
+    Claim { group, from, want: authority(b, epoch, turn), withhold: b.once_in(4) }
 }
 
 pub(crate) fn message(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey, hint: Hint) -> Message {

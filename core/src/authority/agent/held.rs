@@ -8,7 +8,7 @@ use crate::authority::proof::{Proof, Stamp};
 use crate::authority::wire::{Denial, Note, Say};
 use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
-use crate::ids::{GroupIx, LunKey};
+use crate::ids::{GroupIx, LunKey, Turn};
 use crate::inventory::Site;
 use crate::policy;
 use crate::time::{Instant, Millis};
@@ -47,6 +47,8 @@ pub(super) struct Run {
     pub(super) stamped: Option<(Instant, u16)>,
     /// What people have been told of the arbiter: it is refused (O7); takeover is off (O8).
     pub(super) alerted: (bool, bool),
+    /// Enforcers are served nothing since then, in this turn (F2).
+    pub(super) withheld: Option<(Instant, Turn)>,
     /// What the manager was told last.
     pub(super) told: Option<Told>,
     /// What the peer waits for, to be said once the record is durable.
@@ -103,6 +105,7 @@ impl Held {
             confessed: None,
             stamped: None,
             alerted: (false, false),
+            withheld: None,
             told: None,
             say: None,
             denied: None,
@@ -132,6 +135,9 @@ impl Held {
     pub(super) fn step(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
         if cx.arbiter.is_some() {
             self.climb(cx, g);
+        }
+        if self.withheld().is_none() {
+            self.run.withheld = None;
         }
         if !self.clean() {
             return;
@@ -170,7 +176,8 @@ impl Held {
 
     pub(super) fn deadline(&self, cx: &Cx<'_>) -> Option<Instant> {
         let arbiter = cx.arbiter?;
-        [self.run.due, self.run.reading, self.run.given, self.next_stage(arbiter)].into_iter().flatten().min()
+        let expiry = self.withheld().map(|since| since + arbiter.leases.given()).filter(|&at| at > cx.now);
+        [self.run.due, self.run.reading, self.run.given, self.next_stage(arbiter), expiry].into_iter().flatten().min()
     }
 
     /// Something of the group is due.
@@ -188,10 +195,13 @@ impl Held {
 
     pub(super) fn shift(&mut self, by: Millis) {
         let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
-        let Run { lease, promise, since, given, due, reading, confessed, say, stamped, .. } = &mut self.run;
+        let Run { lease, promise, since, given, due, reading, confessed, say, stamped, withheld, .. } = &mut self.run;
         back(since);
         if let Some((at, _)) = stamped {
             back(at);
+        }
+        if let Some((since, _)) = withheld {
+            back(since);
         }
         for at in [lease, promise, given, due, reading] {
             at.iter_mut().for_each(back);

@@ -76,7 +76,8 @@ impl Held {
 
     /// What an enforcer ended is a stage like any other: undone in a later turn.
     pub(super) fn enforced(&mut self) {
-        if self.record.authority.is_active() && !self.record.fenced {
+        // What was withheld on purpose ends there on purpose (F2).
+        if self.record.authority.is_active() && !self.record.fenced && self.withheld().is_none() {
             self.change(|r| {
                 r.authority.next_turn();
                 r.fenced = true;

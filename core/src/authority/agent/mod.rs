@@ -17,7 +17,7 @@ mod seat;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-pub use claim::{Claim, Told};
+pub use claim::{Claim, Enforcers, Told};
 pub use fact::{AgentEffect, AgentFact};
 pub use record::{AgentRecord, Doubt, Known, VERSION};
 
@@ -172,6 +172,9 @@ impl SiteAgent {
         let Some(arbiter) = &site.policy.arbiter else {
             return held.record.authority.is_active().then_some(Millis(u64::MAX));
         };
+        if held.withheld().is_some() {
+            return None;
+        }
         let left = held.left(arbiter, now)?;
         Some(arbiter.leases.handed(left)).filter(|left| *left > Millis::ZERO && !self.halted)
     }

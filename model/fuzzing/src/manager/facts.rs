@@ -76,7 +76,14 @@ impl Run<'_> {
         if b.once_in(10) {
             return self.told(b, claim.group);
         }
-        Told { group: claim.group, authority: claim.want.bare(), live: true, fenced: b.once_in(20), known: true }
+        Told {
+            group: claim.group,
+            authority: claim.want.bare(),
+            live: true,
+            fenced: b.once_in(20),
+            known: true,
+            enforcers: wired::enforcers(b),
+        }
     }
 
     /// Every host sees a LUN as lost, or as well.

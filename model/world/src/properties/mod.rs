@@ -5,7 +5,7 @@
 
 mod d3;
 mod d4;
-mod f2;
+pub(crate) mod f2;
 mod f3;
 mod i1;
 mod i10;

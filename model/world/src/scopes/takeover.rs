@@ -22,6 +22,7 @@ pub const ALL: &[Named] = &[
     ("peer_forgets", peer_forgets),
     ("async_blind", async_blind),
     ("armed_pdl", armed_pdl),
+    ("host_waited_out", host_waited_out),
     ("arbiter_replaced", arbiter_replaced),
     ("arbiter_replaced_apart", arbiter_replaced_apart),
     ("arbiter_replaced_late", arbiter_replaced_late),
@@ -230,6 +231,18 @@ pub fn arbiter_slow() -> Scope {
                  too late.";
     let faults = [Fault::Cut(Wire::FromArbiter(Side::One)), Fault::Cut(Wire::Peer(Side::One))];
     scope("arbiter_slow", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+}
+
+/// A host hangs, and its group has to move.
+#[must_use]
+pub fn host_waited_out() -> Scope {
+    let prose = "One of two hosts hangs, with the VM that runs on it, and the LUN is lost. Nobody can see or fence \
+                 what runs there: its authority runs out before the group is released.";
+    let mut deployment = synchronous();
+    deployment.sites[0] = farshore_core::spec::Site::of("one", "san-1", &["host-1", "host-1b"]);
+    let host = farshore_core::ids::HostIx(0);
+    let faults = [Fault::HangHost(host), Fault::LoseLun(Side::One, super::lun(0))];
+    scope("host_waited_out", prose, deployment, &[], &faults)
 }
 
 /// The arbiter is replaced, and armed.
