@@ -62,6 +62,8 @@ enum Wrong {
     Partition,
     /// The arbiter is killed, and started again: nothing stops.
     Arbiter,
+    /// The first site's agent is killed, and a standby takes its place: nothing stops.
+    Agent,
 }
 
 impl Wrong {
@@ -72,6 +74,7 @@ impl Wrong {
             Self::Manager => Scenario::Manager,
             Self::Partition => Scenario::Partition,
             Self::Arbiter => Scenario::Arbiter,
+            Self::Agent => Scenario::Agent,
         }
     }
 }

@@ -60,6 +60,9 @@ enum Part {
         /// It never ran before: make the store.
         #[arg(long)]
         first: bool,
+        /// Another process may be the site's agent now: wait, and take its place when it ends.
+        #[arg(long, conflicts_with = "first")]
+        standby: bool,
     },
     /// A host's guard: ends its VMs when their authority has run out.
     Guard {
@@ -88,9 +91,9 @@ pub(crate) fn run(args: Args) -> Result<ExitCode> {
         Part::Arbiter { replication, listen, store, first } => {
             run_arbiter(&ArbiterArgs { mode: replication.mode(), listen, store, first })?;
         }
-        Part::Agent { replication, site, listen, arbiter, peer, office, store, first } => {
+        Part::Agent { replication, site, listen, arbiter, peer, office, store, first, standby } => {
             let mode = replication.mode();
-            run_agent(&AgentArgs { mode, side: site, listen, arbiter, peer, office, store, first })?;
+            run_agent(&AgentArgs { mode, side: site, listen, arbiter, peer, office, store, first, standby })?;
         }
         Part::Guard { replication, agent, runs, watchdog } => {
             run_guard(GuardArgs { mode: replication.mode(), agent, runs, watchdog })?;

@@ -79,6 +79,14 @@ pub enum JournalError {
     },
 }
 
+impl JournalError {
+    /// Another process has the file open, and it may be tried again once that has ended.
+    #[must_use]
+    pub fn in_use(&self) -> bool {
+        matches!(self, Self::Database { source, .. } if matches!(**source, redb::Error::DatabaseAlreadyOpen))
+    }
+}
+
 /// An open journal file.
 #[derive(Debug)]
 pub struct Store {

@@ -61,13 +61,15 @@ pub enum Scenario {
     Partition,
     /// The arbiter is killed, and started again: nothing stops.
     Arbiter,
+    /// The first site's agent is killed, and a standby takes its place: nothing stops.
+    Agent,
 }
 
 impl Scenario {
     /// Whether VMs stay where they are.
     #[must_use]
     pub const fn stays(self) -> bool {
-        matches!(self, Self::Manager | Self::Arbiter)
+        matches!(self, Self::Manager | Self::Arbiter | Self::Agent)
     }
 
     /// What is run.

@@ -36,6 +36,24 @@ pub struct AgentArgs {
     pub store: PathBuf,
     /// It never ran before: the store is made. A lost store can't pass for that.
     pub first: bool,
+    /// Another process may be the site's agent now: it is waited for, and its place taken when it ends.
+    pub standby: bool,
+}
+
+/// How often a standby looks whether the agent is still there.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The store, which one process has at a time: who has it is the agent.
+fn take(args: &AgentArgs, name: &str) -> Result<Store, Failed> {
+    if args.first {
+        return Ok(Store::create(&args.store, name)?);
+    }
+    loop {
+        match Store::open(&args.store, name) {
+            Err(error) if args.standby && (error.in_use() || !args.store.exists()) => std::thread::sleep(LOOK),
+            opened => return Ok(opened?),
+        }
+    }
 }
 
 enum Heard {
@@ -63,8 +81,7 @@ pub fn run_agent(args: &AgentArgs) -> Result<(), Failed> {
     let sites = Site::pair(&armed(args.mode))?;
     let site = sites[args.side.at()].clone();
     let name = site.inventory.sites[args.side.at()].name.clone();
-    let open = if args.first { Store::create } else { Store::open };
-    let store = open(&args.store, &name)?;
+    let store = take(args, &name)?;
     let (boot, records) = (store.next_boot()?, store.authority()?);
     let (tell, heard) = channel();
     let mut effects = Vec::new();

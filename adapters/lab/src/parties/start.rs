@@ -53,6 +53,8 @@ pub(crate) struct Parties {
     arbiter: Option<Process>,
     arbiter_at: SocketAddr,
     agents: Vec<Option<Process>>,
+    /// A second agent at each site, which waits for the first to end.
+    standbys: Vec<Option<Process>>,
     agents_at: [SocketAddr; 2],
     guards: [Vec<Process>; 2],
     leases: [Option<WriteLease>; 2],
@@ -91,6 +93,7 @@ impl Parties {
             arbiter: None,
             arbiter_at,
             agents: Vec::new(),
+            standbys: Vec::new(),
             agents_at,
             guards: [Vec::new(), Vec::new()],
             leases: [None, None],
@@ -102,19 +105,18 @@ impl Parties {
         };
         parties.start_arbiter(true)?;
         for (at, _) in SITES.iter().enumerate() {
-            let agent = parties.start_agent(at)?;
+            let (agent, standby) = (parties.start_agent(at, false)?, parties.start_agent(at, true)?);
             parties.agents.push(Some(agent));
+            parties.standbys.push(Some(standby));
         }
         Ok(parties)
     }
 
-    fn part(&self, kind: &str, log: &str, args: &[(&str, String)], first: bool) -> Result<Process, LabError> {
+    fn part(&self, kind: &str, log: &str, args: &[(&str, String)], flag: Option<&str>) -> Result<Process, LabError> {
         let mode = if self.mode == Mode::Synchronous { "sync" } else { "async" };
         let mut words: Vec<String> = ["lab-part", kind, "--replication", mode].map(Into::into).to_vec();
         words.extend(args.iter().flat_map(|(name, value)| [format!("--{name}"), value.clone()]));
-        if first {
-            words.push("--first".into());
-        }
+        words.extend(flag.map(|flag| format!("--{flag}")));
         let log = self.dir.join(format!("{log}.log"));
         Process::start(&self.cellar, kind, &self.exe.display().to_string(), &words, &log)
     }
@@ -129,11 +131,11 @@ impl Parties {
     /// It does not start.
     pub(crate) fn start_arbiter(&mut self, first: bool) -> Result<(), LabError> {
         let args = [("listen", self.arbiter_at.to_string()), ("store", self.store("arbiter"))];
-        self.arbiter = Some(self.part("arbiter", "arbiter", &args, first)?);
+        self.arbiter = Some(self.part("arbiter", "arbiter", &args, first.then_some("first"))?);
         Ok(())
     }
 
-    fn start_agent(&self, at: usize) -> Result<Process, LabError> {
+    fn start_agent(&self, at: usize, standby: bool) -> Result<Process, LabError> {
         let name = format!("agent-{}", SITES[at]);
         let args = [
             ("site", SITES[at].into()),
@@ -143,7 +145,8 @@ impl Parties {
             ("office", self.offices[at].address().to_string()),
             ("store", self.store(&name)),
         ];
-        self.part("agent", &name, &args, true)
+        let log = if standby { format!("{name}-standby") } else { name };
+        self.part("agent", &log, &args, if standby { Some("standby") } else { Some("first") })
     }
 
     /// Starts a guard for every host, and every array's write lease.
@@ -155,7 +158,7 @@ impl Parties {
             for host in [1, 2].map(|n| format!("{}-{n}", SITES[at])) {
                 let runs = site.hosts.runs_of(&host).display().to_string();
                 let args = [("agent", self.agents_at[at].to_string()), ("runs", runs)];
-                self.guards[at].push(self.part("guard", &format!("guard-{host}"), &args, false)?);
+                self.guards[at].push(self.part("guard", &format!("guard-{host}"), &args, None)?);
             }
             let stop = Arc::new(AtomicBool::new(false));
             let enforcer = Enforcer::new(self.agents_at[at], GroupKey::of("shop"), renewal);
@@ -168,9 +171,15 @@ impl Parties {
 
     /// A site is lost: its agent, its guards, its array's lease. Its VMs and its array are the caller's to end.
     pub(crate) fn lose_site(&mut self, at: usize) {
+        self.standbys[at] = None;
         self.agents[at] = None;
         self.guards[at].clear();
         self.leases[at] = None;
+    }
+
+    /// A site's agent is lost; another process takes its place.
+    pub(crate) fn lose_agent(&mut self, at: usize) {
+        self.agents[at] = None;
     }
 
     /// The arbiter is lost.

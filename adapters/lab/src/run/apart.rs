@@ -40,6 +40,7 @@ impl Lab<'_> {
             Scenario::Partition => self.partition(&parties, &marks, lost_at)?,
             Scenario::Manager => self.manager(&parties, &marks, lease)?,
             Scenario::Arbiter => self.arbiter(&mut parties, lease)?,
+            Scenario::Agent => self.agent(&mut parties, lease)?,
         }
         let over = clock::now();
         if options.scenario.stays() {
@@ -103,6 +104,16 @@ impl Lab<'_> {
         self.wait("a lease, and the promise given back", 60, || {
             parties.held(0).is_some_and(|r| r.held.is_none()) && parties.has_authority(0)
         })?;
+        self.wait("the arming of the group", 60, || parties.recorded().is_some_and(|r| r.armed()))
+    }
+
+    /// Alder's agent is killed; its standby has the store, and a lease, before the enforcers' authority runs out.
+    fn agent(&self, parties: &mut Parties, lease: Duration) -> Result<(), Failed> {
+        self.step("alder's agent is killed; another process waits for its store");
+        parties.lose_agent(0);
+        self.wait("the standby's first lease", 60, || parties.has_authority(0))?;
+        self.step("it has the store, and a lease");
+        self.pause(lease * 3)?;
         self.wait("the arming of the group", 60, || parties.recorded().is_some_and(|r| r.armed()))
     }
 
