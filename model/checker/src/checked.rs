@@ -28,7 +28,7 @@ pub enum LoadError {
 }
 
 fn known() -> String {
-    scopes::ALL.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    scopes::all().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// How many actions may pass until a world without faults rests.

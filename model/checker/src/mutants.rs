@@ -36,6 +36,14 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::O7Arbiter, scope: "arbiter_forgets" },
     Mutant { guard: Guard::O7Peer, scope: "peer_forgets" },
     Mutant { guard: Guard::O7Both, scope: "arbiter_replaced_apart" },
+    Mutant { guard: Guard::O4Promise, scope: "acquire_then_promise" },
+    Mutant { guard: Guard::O4Notice, scope: "acquire_then_notice" },
+    Mutant { guard: Guard::O5Once, scope: "acquire_withdrawn" },
+    Mutant { guard: Guard::O5Epoch, scope: "acquire_of_old" },
+    Mutant { guard: Guard::O8Order, scope: "lease_comes_late" },
+    Mutant { guard: Guard::O8Number, scope: "promise_comes_late" },
+    Mutant { guard: Guard::O10Turn, scope: "claim_comes_late" },
+    Mutant { guard: Guard::F3NoReturn, scope: "released_for_good" },
     Mutant { guard: Guard::F4Forward, scope: "takeover_return" },
 ];
 

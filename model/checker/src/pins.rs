@@ -43,6 +43,20 @@ pub const PINS: &[Pin] = &[
     pin("migration_lost", 352402),
     pin("failback", 262171),
     pin("manager_lost", 124707),
+    pin("promise_comes_late", 69672),
+    pin("lease_comes_late", 51879),
+    pin("acquire_then_notice", 510104),
+    pin("acquire_withdrawn", 201997),
+    pin("acquire_of_old", 6051),
+    pin("released_for_good", 18331),
+];
+
+/// What is exhausted at night besides, in this order.
+pub const NIGHTLY: &[Pin] = &[
+    pin("arbiter_replaced_apart", 1556719),
+    pin("acquire_then_promise", 1562505),
+    pin("claim_comes_late", 791897),
+    pin("manager_lost_late", 5158507),
 ];
 
 /// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;

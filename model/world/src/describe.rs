@@ -340,6 +340,7 @@ impl Names<'_> {
             Fault::Mend(wire) => format!("mended: {}", self.wire(wire)),
             Fault::Keep(store) => format!("copied: {}", self.store(store)),
             Fault::Restore(store) => format!("put back from the copy: {}", self.store(store)),
+            Fault::ClaimArrives => "a manager's claim arrives late".into(),
             Fault::ReplaceArbiter => "the arbiter is replaced by a new one".into(),
             Fault::Rearm(side) => format!("somebody arms the new arbiter at {}", self.site(side)),
             Fault::Slip(holder, drift) => format!("the clock of {} drifts by {drift} ppm", self.holder(holder)),

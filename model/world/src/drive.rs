@@ -23,7 +23,7 @@ use crate::properties;
 use crate::reports::Report;
 use crate::scope::Wire;
 use crate::setup::{Object, Setup};
-use crate::world::{Flight, World, put};
+use crate::world::{Flight, LateClaim, World, put};
 
 /// Facts that one action may cause at most; far above what is possible.
 const LIMIT: usize = 1 << 20;
@@ -231,6 +231,9 @@ impl<'a> Drive<'a> {
                         }
                         put(ops, Flight { item: op, late: false });
                     }
+                }
+                Effect::Claim(claim) if self.world.claim == LateClaim::Next(side) => {
+                    self.world.claim = LateClaim::Held(side, claim);
                 }
                 Effect::Claim(claim) => self.queue(Input::Agent(side, AgentFact::Claim(claim))),
                 Effect::Acquire { group, forced } => {

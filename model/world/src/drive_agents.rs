@@ -125,6 +125,7 @@ impl Drive<'_> {
 
     fn agent_durable(&mut self, side: Side, record: AgentRecord) {
         properties::i7::agent_durable(self.world, self.setup, side, &record);
+        properties::i16::agent_durable(self.world, self.setup, side, &record);
         properties::f2::agent_released(self.world, self.setup, side, &record);
         let records = &mut self.world.node_mut(side).agent_records;
         match records.binary_search_by_key(&record.group, |r| r.group) {

@@ -10,7 +10,7 @@ use crate::host::{Guest, Health};
 use crate::reports::Report;
 use crate::scope::{Budget, Fault, Order, Wire};
 use crate::setup::{Clock, Setup};
-use crate::world::World;
+use crate::world::{LateClaim, World};
 
 impl Doing {
     /// What it spends.
@@ -330,6 +330,9 @@ impl World {
             Fault::Keep(store) => self.can_keep(setup, store),
             Fault::Restore(store) => self.can_restore(store),
             Fault::ReplaceArbiter => self.third.is_some(),
+            Fault::ClaimArrives => {
+                matches!(self.claim, LateClaim::Held(side, _) if self.node(side).agent_answers())
+            }
             Fault::Rearm(side) => {
                 let refused = |r: &AgentRecord| r.arbiter.is_some_and(|known| known.refused && !known.rearmed);
                 self.node(side).agent_answers() && self.node(side).agent_records.iter().any(refused)

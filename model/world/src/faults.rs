@@ -7,6 +7,7 @@ use crate::drive::{Drive, Input};
 use crate::host::{Guest, Health};
 use crate::reports::Report;
 use crate::scope::{Fault, Wire};
+use crate::world::LateClaim;
 
 impl Drive<'_> {
     pub(crate) fn fault(&mut self, fault: Fault) -> bool {
@@ -59,6 +60,11 @@ impl Drive<'_> {
             Fault::Mend(wire) => world.cut[wire.at()] = false,
             Fault::Keep(store) => world.keep(store),
             Fault::Restore(store) => world.restore_kept(store),
+            Fault::ClaimArrives => {
+                if let LateClaim::Held(side, claim) = core::mem::take(&mut world.claim) {
+                    self.queue(Input::Agent(side, AgentFact::Claim(claim)));
+                }
+            }
             Fault::ReplaceArbiter => {
                 world.replace_arbiter();
                 self.start_arbiter();

@@ -6,6 +6,7 @@ use farshore_core::spec::Deployment;
 use farshore_core::time::Millis;
 use farshore_core::waiver::{Operator, Override, Waiver};
 
+use crate::prelude::Prelude;
 use crate::reports::Says;
 
 /// Something that breaks, or comes back.
@@ -69,6 +70,8 @@ pub enum Fault {
     Restore(Store),
     /// The arbiter is replaced by one with an empty store, of a higher incarnation (O7).
     ReplaceArbiter,
+    /// A claim that a manager made long ago reaches its agent (O10).
+    ClaimArrives,
     /// An operator arms the arbiter that a site refuses (O7).
     Rearm(Side),
     /// A clock runs faster or slower from now on, in parts per million.
@@ -320,4 +323,6 @@ pub struct Scope {
     pub faults: Vec<(Fault, u8)>,
     /// Commands that an operator may give.
     pub orders: Vec<Order>,
+    /// What has happened before; the exploration begins after it.
+    pub prelude: Vec<Prelude>,
 }

@@ -10,13 +10,14 @@ use farshore_core::spec::{
 use crate::reports::GONE;
 use crate::scope::{Budget, Budgets, Fault, Order, Scope, word};
 
+pub mod corners;
 pub mod life;
 pub mod takeover;
 
 /// A scope's name, and what makes it.
 pub type Named = (&'static str, fn() -> Scope);
 
-/// Every scope, by name.
+/// Every scope of a failover between two sites that are there, by name.
 pub const ALL: &[Named] = &[
     ("pdl_crash", pdl_crash),
     ("pdl_crash_late", pdl_crash_late),
@@ -31,10 +32,15 @@ pub const ALL: &[Named] = &[
     ("unhappy", unhappy),
 ];
 
+/// Every scope there is.
+pub fn all() -> impl Iterator<Item = &'static Named> {
+    ALL.iter().chain(takeover::ALL).chain(life::ALL).chain(corners::ALL)
+}
+
 /// The scope of this name.
 #[must_use]
 pub fn named(name: &str) -> Option<Scope> {
-    ALL.iter().chain(takeover::ALL).chain(life::ALL).find(|(n, _)| *n == name).map(|(_, scope)| scope())
+    all().find(|(n, _)| *n == name).map(|(_, scope)| scope())
 }
 
 /// Hosts push, timers are short and few of them coincide.
@@ -137,6 +143,7 @@ fn pdl(name: &str, prose: &str, budgets: &[(Budget, u8)], orders: &[(Command, u8
         budgets: Budgets::of(budgets),
         faults: vec![lose(Side::One, 0)],
         orders: orders.iter().map(order).collect(),
+        prelude: Vec::new(),
     }
 }
 
@@ -197,6 +204,7 @@ pub fn pdl_both() -> Scope {
         budgets: Budgets::NONE,
         faults: vec![lose(Side::One, 0), lose(Side::Two, 1)],
         orders: Vec::new(),
+        prelude: Vec::new(),
     }
 }
 
@@ -214,6 +222,7 @@ pub fn both_arrays_lost() -> Scope {
         budgets: Budgets::of(&[(Budget::Crash, 1)]),
         faults: vec![array(0), array(1)],
         orders: Vec::new(),
+        prelude: Vec::new(),
     }
 }
 
@@ -241,6 +250,7 @@ pub fn pdl_async() -> Scope {
         budgets: Budgets::of(&[(Budget::Write, 3), (Budget::Cycle, 2), (Budget::Slow, 1)]),
         faults: vec![lose(Side::One, 0), lose(Side::One, 1)],
         orders: vec![order(Side::One, Command::Force(word(GroupKey::of("shop"))))],
+        prelude: Vec::new(),
     }
 }
 
@@ -264,6 +274,7 @@ pub fn lying_host() -> Scope {
             lose(Side::One, 0),
         ],
         orders: Vec::new(),
+        prelude: Vec::new(),
     }
 }
 
@@ -298,5 +309,6 @@ pub fn unhappy() -> Scope {
                 [Command::Cancel(key), Command::Retry(key), Command::Force(word(key))].map(|c| order(side, c))
             })
             .collect(),
+        prelude: Vec::new(),
     }
 }

@@ -62,6 +62,7 @@ impl World {
             })
         };
         world.rest(setup, protected)?;
+        world.walk(setup)?;
         Ok(world.with_budgets(setup))
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use farshore_core::authority::agent::Claim;
 use farshore_core::effect::Effect;
 use farshore_core::ids::{Epoch, GroupIx, HostIx, Index, Side};
 use farshore_core::input::Fact;
@@ -66,8 +67,22 @@ pub struct World {
     pub clocks: Clocks,
     /// Copies of what was durable.
     pub kept: Option<Box<Kept>>,
+    /// A claim that was late from the moment it was made.
+    pub claim: LateClaim,
     /// What the properties remember.
     pub ghost: Ghost,
+}
+
+/// Claims reach an agent in no time, but for one that a scope's prelude holds back (O10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum LateClaim {
+    /// None.
+    #[default]
+    No,
+    /// The next one of this site's manager will be.
+    Next(Side),
+    /// This one.
+    Held(Side, Claim),
 }
 
 /// Something on its way.
@@ -123,6 +138,7 @@ impl World {
             budgets: Budgets::NONE,
             clocks: Clocks::default(),
             kept: None,
+            claim: LateClaim::No,
             ghost: Ghost::new(setup),
         };
         for (v, vm) in inventory.vms.iter() {

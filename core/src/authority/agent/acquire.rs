@@ -36,7 +36,7 @@ impl Held {
         let Some(arbiter) = cx.arbiter else {
             return if forced && record.given.is_none() { Ok(()) } else { Err(Denial::Manual) };
         };
-        if record.given.is_some() {
+        if record.given.is_some_and(|number| number > 0 || guard::on(Guard::F3NoReturn)) {
             return Err(Denial::Promised);
         }
         if self.run.given.is_some_and(|until| until > cx.now) {

@@ -13,6 +13,7 @@ mod i11;
 mod i12;
 mod i13;
 pub(crate) mod i15;
+pub(crate) mod i16;
 mod i19;
 pub(crate) mod i2;
 mod i20;
@@ -75,6 +76,7 @@ pub const ALWAYS: &[Property] = &[
     i12::PROPERTY,
     i13::PROPERTY,
     i15::PROPERTY,
+    i16::PROPERTY,
     i19::PROPERTY,
     i20::PROPERTY,
     i21::PROPERTY,

@@ -95,6 +95,7 @@ impl Scenario {
             Setup::new(scope, Clock::Real).map_err(failed)
         };
         let scope = |deployment: Deployment, orders, faults| Scope {
+            prelude: Vec::new(),
             name: file.into(),
             prose: parsed.title.clone(),
             deployment_name: deployment_file.clone(),
@@ -143,6 +144,7 @@ impl Scenario {
     /// What is wrong with the deployment.
     pub fn what_if(deployment: Deployment, file: &str, lost: &[(Side, LunIx)]) -> Result<Self, ScenarioError> {
         let scope = |deployment, orders, faults| Scope {
+            prelude: Vec::new(),
             name: file.into(),
             prose: String::new(),
             deployment_name: file.into(),

@@ -40,6 +40,7 @@ fn life(name: &str, prose: &str, budgets: Budgets, faults: &[(Fault, u8)], order
         budgets,
         faults: faults.to_vec(),
         orders,
+        prelude: Vec::new(),
     }
 }
 

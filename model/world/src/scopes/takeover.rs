@@ -77,11 +77,17 @@ fn armed(replica: Replica) -> Deployment {
     }
 }
 
-fn synchronous() -> Deployment {
+pub(super) fn synchronous() -> Deployment {
     armed(Replica::synchronous("san-2", 1))
 }
 
-fn scope(name: &str, prose: &str, deployment: Deployment, budgets: &[(Budget, u8)], faults: &[Fault]) -> Scope {
+pub(super) fn armed_scope(
+    name: &str,
+    prose: &str,
+    deployment: Deployment,
+    budgets: &[(Budget, u8)],
+    faults: &[Fault],
+) -> Scope {
     Scope {
         name: name.into(),
         prose: prose.into(),
@@ -90,6 +96,7 @@ fn scope(name: &str, prose: &str, deployment: Deployment, budgets: &[(Budget, u8
         budgets: Budgets::of(budgets),
         faults: faults.iter().map(|&fault| (fault, 1)).collect(),
         orders: Vec::new(),
+        prelude: Vec::new(),
     }
 }
 
@@ -99,7 +106,7 @@ pub fn takeover_sync() -> Scope {
     let prose = "The owner's site goes dark at any moment, while its guest writes; the peer takes the group over once \
                  the lease has run out, and not before.";
     let budgets = [(Budget::Write, 1)];
-    scope("takeover_sync", prose, synchronous(), &budgets, &[Fault::LoseSite(Side::One)])
+    armed_scope("takeover_sync", prose, synchronous(), &budgets, &[Fault::LoseSite(Side::One)])
 }
 
 /// The same with asynchronous replication.
@@ -109,7 +116,7 @@ pub fn takeover_async() -> Scope {
                  taken over without an operator.";
     let budgets = [(Budget::Write, 2), (Budget::Cycle, 1)];
     let deployment = armed(Replica::asynchronous("san-2", 1, Span::millis(75)));
-    scope("takeover_async", prose, deployment, &budgets, &[Fault::LoseSite(Side::One)])
+    armed_scope("takeover_async", prose, deployment, &budgets, &[Fault::LoseSite(Side::One)])
 }
 
 /// A site goes dark and comes back.
@@ -118,7 +125,7 @@ pub fn takeover_return() -> Scope {
     let prose = "The owner's site goes dark and comes back at any moment, before or after its group is taken over: it \
                  starts nothing until it is told its role.";
     let faults = [Fault::LoseSite(Side::One), Fault::ReturnSite(Side::One)];
-    scope("takeover_return", prose, synchronous(), &[(Budget::Write, 1)], &faults)
+    armed_scope("takeover_return", prose, synchronous(), &[(Budget::Write, 1)], &faults)
 }
 
 /// The owner hears nobody.
@@ -127,7 +134,7 @@ pub fn partition() -> Scope {
     let prose = "Every way out of the owner's site breaks, one by one and one way: the owner is fenced before the peer \
                  takes over, however far the clocks are apart.";
     let faults = [Fault::Cut(Wire::Peer(Side::One)), Fault::Cut(Wire::ToArbiter(Side::One)), Fault::Hasten];
-    scope("partition", prose, synchronous(), &[], &faults)
+    armed_scope("partition", prose, synchronous(), &[], &faults)
 }
 
 /// The owner hears nobody for a while.
@@ -135,7 +142,7 @@ pub fn partition() -> Scope {
 pub fn link_loss() -> Scope {
     let prose = "The owner's site is cut off and heals, at any two moments: what its agent stopped runs again, there or \
                  at the peer.";
-    scope("link_loss", prose, synchronous(), &[], &[Fault::Isolate(Side::One), Fault::Rejoin(Side::One)])
+    armed_scope("link_loss", prose, synchronous(), &[], &[Fault::Isolate(Side::One), Fault::Rejoin(Side::One)])
 }
 
 /// A mirror breaks, then the site is lost.
@@ -145,7 +152,7 @@ pub fn mirror_lost() -> Scope {
                  has not is acknowledged only once somebody knows, and then nobody takes over.";
     let faults =
         [Fault::Cut(Wire::Frames(Side::One)), Fault::Cut(Wire::ToArbiter(Side::One)), Fault::LoseSite(Side::One)];
-    scope("mirror_lost", prose, synchronous(), &[(Budget::Write, 1)], &faults)
+    armed_scope("mirror_lost", prose, synchronous(), &[(Budget::Write, 1)], &faults)
 }
 
 /// The same, and something is late.
@@ -153,7 +160,7 @@ pub fn mirror_lost() -> Scope {
 pub fn mirror_late() -> Scope {
     let prose = "The replication link breaks, the guest writes on, and then its site goes dark. A letter is late.";
     let faults = [Fault::Cut(Wire::Frames(Side::One)), Fault::LoseSite(Side::One)];
-    scope("mirror_late", prose, synchronous(), &[(Budget::Write, 1), (Budget::Late, 1)], &faults)
+    armed_scope("mirror_late", prose, synchronous(), &[(Budget::Write, 1), (Budget::Late, 1)], &faults)
 }
 
 /// The arbiter dies and starts again.
@@ -162,7 +169,7 @@ pub fn arbiter_lost() -> Scope {
     let prose = "The arbiter dies and starts again at any moment; nothing stops for it. Then the owner's site goes dark: \
                  under a standing promise nothing takes over by itself.";
     let faults = [Fault::StopArbiter, Fault::StartArbiter, Fault::LoseSite(Side::One)];
-    scope("arbiter_lost", prose, synchronous(), &[], &faults)
+    armed_scope("arbiter_lost", prose, synchronous(), &[], &faults)
 }
 
 /// The arbiter dies and starts again while the sites do not hear each other.
@@ -171,7 +178,7 @@ pub fn arbiter_forgets() -> Scope {
     let prose = "The peer does not hear the owner, and the arbiter dies and starts again at any moment: it counts every \
                  lease as just given.";
     let faults = [Fault::Cut(Wire::Peer(Side::One)), Fault::StopArbiter, Fault::StartArbiter];
-    scope("arbiter_forgets", prose, synchronous(), &[], &faults)
+    armed_scope("arbiter_forgets", prose, synchronous(), &[], &faults)
 }
 
 /// An acquire is in doubt while its owner asks for a promise.
@@ -185,7 +192,7 @@ pub fn promise_in_doubt() -> Scope {
         Fault::Cut(Wire::ToArbiter(Side::Two)),
         Fault::Cut(Wire::ToArbiter(Side::One)),
     ];
-    scope("promise_in_doubt", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+    armed_scope("promise_in_doubt", prose, synchronous(), &[(Budget::Late, 1)], &faults)
 }
 
 /// The peer's agent dies and starts again while the owner lives on its promises.
@@ -199,7 +206,7 @@ pub fn peer_forgets() -> Scope {
         Fault::StartAgent(Side::Two),
         Fault::Cut(Wire::Peer(Side::One)),
     ];
-    scope("peer_forgets", prose, synchronous(), &[], &faults)
+    armed_scope("peer_forgets", prose, synchronous(), &[], &faults)
 }
 
 /// The owner's array tells nothing while its copy falls behind.
@@ -213,7 +220,7 @@ pub fn async_blind() -> Scope {
         Fault::LoseSite(Side::One),
     ];
     let deployment = armed(Replica::asynchronous("san-2", 1, Span::millis(75)));
-    scope("async_blind", prose, deployment, &[(Budget::Write, 1)], &faults)
+    armed_scope("async_blind", prose, deployment, &[(Budget::Write, 1)], &faults)
 }
 
 /// A LUN is lost where there is an arbiter.
@@ -221,7 +228,7 @@ pub fn async_blind() -> Scope {
 pub fn armed_pdl() -> Scope {
     let prose = "A LUN is lost; its group is handed over while leases run, and then its new owner's site goes dark.";
     let faults = [Fault::LoseLun(Side::One, super::lun(0)), Fault::LoseSite(Side::Two)];
-    scope("armed_pdl", prose, synchronous(), &[], &faults)
+    armed_scope("armed_pdl", prose, synchronous(), &[], &faults)
 }
 
 /// The arbiter is slow.
@@ -230,7 +237,7 @@ pub fn arbiter_slow() -> Scope {
     let prose = "A letter is late while the way from the arbiter to the owner breaks: acquires in doubt, promises, renewals that come \
                  too late.";
     let faults = [Fault::Cut(Wire::FromArbiter(Side::One)), Fault::Cut(Wire::Peer(Side::One))];
-    scope("arbiter_slow", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+    armed_scope("arbiter_slow", prose, synchronous(), &[(Budget::Late, 1)], &faults)
 }
 
 /// A host hangs, and its group has to move.
@@ -242,7 +249,7 @@ pub fn host_waited_out() -> Scope {
     deployment.sites[0] = farshore_core::spec::Site::of("one", "san-1", &["host-1", "host-1b"]);
     let host = farshore_core::ids::HostIx(0);
     let faults = [Fault::HangHost(host), Fault::LoseLun(Side::One, super::lun(0))];
-    scope("host_waited_out", prose, deployment, &[], &faults)
+    armed_scope("host_waited_out", prose, deployment, &[], &faults)
 }
 
 /// The arbiter is replaced, and armed.
@@ -251,7 +258,7 @@ pub fn arbiter_replaced() -> Scope {
     let prose = "The arbiter is replaced at any moment by one that knows nothing; somebody arms it at either site, in any order, \
                  or at one alone. Then the owner's site goes dark.";
     let faults = [Fault::ReplaceArbiter, Fault::Rearm(Side::One), Fault::Rearm(Side::Two), Fault::LoseSite(Side::One)];
-    scope("arbiter_replaced", prose, synchronous(), &[], &faults)
+    armed_scope("arbiter_replaced", prose, synchronous(), &[], &faults)
 }
 
 /// The arbiter is replaced while the sites are apart.
@@ -266,7 +273,7 @@ pub fn arbiter_replaced_apart() -> Scope {
         Fault::Mend(Wire::FromArbiter(Side::One)),
         Fault::Rearm(Side::One),
     ];
-    scope("arbiter_replaced_apart", prose, synchronous(), &[], &faults)
+    armed_scope("arbiter_replaced_apart", prose, synchronous(), &[], &faults)
 }
 
 /// The arbiter is replaced while the peer acquires, and something is late.
@@ -275,7 +282,7 @@ pub fn arbiter_replaced_late() -> Scope {
     let prose = "The peer hears nothing of the owner and acquires; the arbiter is replaced. A letter is late: what the one \
                  that is gone granted may be heard after the new one.";
     let faults = [Fault::Cut(Wire::Peer(Side::One)), Fault::ReplaceArbiter];
-    scope("arbiter_replaced_late", prose, synchronous(), &[(Budget::Late, 1)], &faults)
+    armed_scope("arbiter_replaced_late", prose, synchronous(), &[(Budget::Late, 1)], &faults)
 }
 
 /// An agent is paused, or dies.
@@ -284,7 +291,7 @@ pub fn agent_paused() -> Scope {
     let prose = "The owner's agent is paused at any moment, for any time, and goes on as if none had passed: enforcers \
                  end what nobody renews.";
     let faults = [Fault::PauseAgent(Side::One), Fault::ResumeAgent(Side::One)];
-    scope("agent_paused", prose, synchronous(), &[], &faults)
+    armed_scope("agent_paused", prose, synchronous(), &[], &faults)
 }
 
 /// An agent dies.
@@ -297,5 +304,5 @@ pub fn agent_dies() -> Scope {
         Fault::StopAgent(Side::Two),
         Fault::StartAgent(Side::Two),
     ];
-    scope("agent_dies", prose, synchronous(), &[], &faults)
+    armed_scope("agent_dies", prose, synchronous(), &[], &faults)
 }
