@@ -6,14 +6,30 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Guard {
+    /// D3: a healthy answer contradicts.
+    D3,
+    /// M1: only the owner's LUN marks its group.
+    M1Side,
+    /// M1: a LUN marks its group once per epoch.
+    M1Epoch,
+    /// M5: nothing fails over again by itself within the cooldown.
+    M5,
     /// F1: an answer to another turn is ignored.
     F1Turn,
     /// F2: a wanted state counts when it is observed, not when it is asked for.
     F2Evidence,
+    /// F2: every host that can touch the group takes the turn's token, also one that runs none of it.
+    F2Everywhere,
+    /// F2a: what could not be drained needs good copies, or an operator's word.
+    F2a,
     /// F2: a host that cannot be reached is waited out, before a release.
     F2Expiry,
-    /// F3: nothing is released before everything is quiesced and the peer has confirmed.
+    /// F3: nothing is released before everything is quiesced.
     F3Order,
+    /// F3: nothing is released before the peer has confirmed, after the quiescing.
+    F3Confirm,
+    /// F5: replication into a LUN is cut before it is made writable.
+    F5Order,
     /// J1: an effect waits until its intent is durable.
     J1,
     /// J2: an adapter compares tokens at all.
@@ -68,11 +84,19 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 37] = [
+        Self::D3,
+        Self::M1Side,
+        Self::M1Epoch,
+        Self::M5,
         Self::F1Turn,
         Self::F2Evidence,
+        Self::F2Everywhere,
+        Self::F2a,
         Self::F2Expiry,
         Self::F3Order,
+        Self::F3Confirm,
+        Self::F5Order,
         Self::J1,
         Self::J2Token,
         Self::J2Turn,
@@ -109,17 +133,17 @@ pub const fn on(_: Guard) -> bool {
 }
 
 #[cfg(feature = "mutants")]
-static REMOVED: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(0);
+static REMOVED: core::sync::atomic::AtomicU64 = core::sync::atomic::AtomicU64::new(0);
 
 /// Whether a guard is in place.
 #[cfg(feature = "mutants")]
 #[must_use]
 pub fn on(guard: Guard) -> bool {
-    REMOVED.load(core::sync::atomic::Ordering::Relaxed) & (1 << guard as u8) == 0
+    REMOVED.load(core::sync::atomic::Ordering::Relaxed) & (1_u64 << guard as u8) == 0
 }
 
 /// Takes one guard out of the whole process, or (`None`) puts all of them back.
 #[cfg(feature = "mutants")]
 pub fn remove(guard: Option<Guard>) {
-    REMOVED.store(guard.map_or(0, |g| 1 << g as u8), core::sync::atomic::Ordering::Relaxed);
+    REMOVED.store(guard.map_or(0, |g| 1_u64 << g as u8), core::sync::atomic::Ordering::Relaxed);
 }

@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeSet;
 
+use crate::guard::{self, Guard};
 use crate::ids::HostIx;
 use crate::input::ProbeId;
 
@@ -94,7 +95,7 @@ impl Case {
     /// more is contradicted: its only witnesses have taken it back.
     #[must_use]
     pub fn finding(&self) -> Finding {
-        match (self.healthy, self.hosts.len(), self.array) {
+        match (self.healthy && guard::on(Guard::D3), self.hosts.len(), self.array) {
             (true, _, _) | (false, 0, _) | (false, 1, Some(ArrayAnswer::Present)) => Finding::Contradicted,
             (false, 1, Some(ArrayAnswer::Lost | ArrayAnswer::Unreachable) | None) | (false, 2.., _) => {
                 Finding::Confirmed

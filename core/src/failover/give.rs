@@ -37,7 +37,7 @@ impl GroupState {
             GivePhase::Preparing => self.ask_to_take(cx, Stage::Prepare),
             GivePhase::Quiescing => self.quiesce(cx, g),
             GivePhase::Confirming => {
-                if guard::on(Guard::F3Order) {
+                if guard::on(Guard::F3Confirm) {
                     self.ask_to_take(cx, Stage::Confirm);
                 } else {
                     self.release(cx);

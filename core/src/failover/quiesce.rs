@@ -20,6 +20,10 @@ impl GroupState {
     pub(super) fn quiesce(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
         let site = cx.site;
         let luns = || site.inventory.groups[g].luns.iter().map(|&l| &site.inventory.luns[l]);
+        if !guard::on(Guard::F3Order) {
+            let left: BTreeMap<LunKey, Left> = luns().map(|l| (l.key, self.left(l.key))).collect();
+            return self.record_left(cx, left);
+        }
         // VMs with a lost disk are powered off at once; they run in name only, and nothing waits for it here.
         self.stop_vms_on_lost(cx, g);
         // What is lost already is weighed before anything else is stopped: a group that would be held keeps running.
@@ -113,7 +117,7 @@ impl GroupState {
 
     /// F2a: whether the copies at the peer of these LUNs are good enough, or an operator has accepted that they are not.
     fn weigh(&mut self, cx: &mut Cx<'_>, luns: alloc::vec::Vec<&Lun>) -> bool {
-        if matches!(&self.record.work, Work::Give(give) if give.forced) {
+        if matches!(&self.record.work, Work::Give(give) if give.forced) || !guard::on(Guard::F2a) {
             return true;
         }
         let mut enough = true;
@@ -202,6 +206,9 @@ impl GroupState {
     fn fence_hosts(&mut self, cx: &mut Cx<'_>, g: GroupIx) -> bool {
         let site = cx.site;
         let mut all = true;
+        if !guard::on(Guard::F2Everywhere) {
+            return true;
+        }
         for &host in &site.inventory.groups[g].hosts[site.here.at()] {
             let target = Target::Host(site.inventory.hosts[host].key);
             match self.ensure(cx, g, self.now(), target, Goal::Fenced) {

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::operations::Ensured;
 use super::{Cx, GroupState, Reply, Wait};
 use crate::event::Alert;
+use crate::guard::{self, Guard};
 use crate::ids::{GroupIx, LunIx, LunKey};
 use crate::inventory::Replication;
 use crate::message::{Left, Scope};
@@ -37,7 +38,7 @@ impl GroupState {
 
     /// F5, first: replication frames of older epochs are refused, at every LUN, before any is rolled back.
     fn cut(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
-        if !self.all(cx, g, |_| Goal::Cut) {
+        if guard::on(Guard::F5Order) && !self.all(cx, g, |_| Goal::Cut) {
             return;
         }
         let points = match self.common_points(cx, g) {

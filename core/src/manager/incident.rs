@@ -12,6 +12,7 @@ use crate::event::{Alert, Event};
 use crate::failover::GroupState;
 use crate::gate::{self, Critical};
 use crate::grouping::{Due, Window};
+use crate::guard::{self, Guard};
 use crate::ids::{ArrayIx, GroupIx, HostIx, HostKey, LunIx, LunKey};
 use crate::input::ProbeId;
 use crate::inventory::Site;
@@ -200,14 +201,14 @@ impl RecoveryManager {
         };
         self.with(site, now, effects, g, |state, cx| {
             state.run.acknowledge.insert(l.key);
-            if !state.record.authority.is_active() {
+            if !state.record.authority.is_active() && guard::on(Guard::M1Side) {
                 state.record.protection = Protection::Unprotected;
                 state.touch();
                 state.raise(cx, Alert::RecoveryLunLost { lun: l.key });
                 return false;
             }
             let epoch = state.record.authority.epoch();
-            let new = state.record.marks.insert(l.key, epoch) != Some(epoch);
+            let new = state.record.marks.insert(l.key, epoch) != Some(epoch) || !guard::on(Guard::M1Epoch);
             if new {
                 state.touch();
                 cx.event(Event::Marked { group: state.record.group, lun: l.key, epoch });
@@ -260,7 +261,7 @@ impl RecoveryManager {
         if !resting || !state.run.verified || !record.authority.is_active() || !state.any_lost() {
             return;
         }
-        let refused = match (state.may_fail_over(), record.cooling) {
+        let refused = match (state.may_fail_over(), record.cooling && guard::on(Guard::M5)) {
             (false, _) => Some(Latch::NotProtected),
             (true, true) => Some(Latch::Cooldown),
             (true, false) => None,

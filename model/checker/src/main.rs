@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use farshore_model::Checked;
 use farshore_model::mutants::{MUTANTS, without};
-use farshore_model::pins::{ELSEWHERE, PINS};
+use farshore_model::pins::{ELSEWHERE, NIGHTLY, PINS};
 use farshore_model::search::{Failed, exhaust};
 use farshore_model::shortest::{Defects, Shortest, explore};
 use farshore_world::{Action, SOMETIMES, Start, Trace};
@@ -22,6 +22,8 @@ struct Args {
 enum What {
     /// Every pinned scope, every milestone, every guard mutant: what CI runs.
     Ci,
+    /// What CI explores, and the scopes that are larger.
+    Nightly,
     /// One scope, or all: how many states, and what is wrong if something is.
     Run {
         /// Names of scopes; none: all that are pinned.
@@ -69,6 +71,7 @@ fn run(what: What) -> Result<()> {
             cross_check()?;
             mutants(false, &[])
         }
+        What::Nightly => scopes(&PINS.iter().chain(NIGHTLY).map(|p| p.scope.to_owned()).collect::<Vec<_>>()),
         What::Run { scopes: names } => scopes(&names),
         What::Mutants { script, guards } => mutants(script, &guards),
         What::Shortest { scope } => shortest(&scope),
@@ -87,10 +90,11 @@ fn scopes(names: &[String]) -> Result<()> {
     println!("{:<24} {:>12} {:>7} {:>9}  result", "scope", "states", "depth", "seconds");
     let mut met = vec![false; SOMETIMES.len()];
     let mut wrong = Vec::new();
+    let mut total = 0;
     let all: Vec<String> = PINS.iter().map(|p| p.scope.into()).collect();
     for name in if names.is_empty() { &all } else { names } {
         let checked = Checked::load(name)?;
-        let pin = PINS.iter().find(|p| p.scope == name);
+        let pin = PINS.iter().chain(NIGHTLY).find(|p| p.scope == name);
         match exhaust(checked, name) {
             Ok(found) => {
                 let result = match pin {
@@ -103,6 +107,7 @@ fn scopes(names: &[String]) -> Result<()> {
                 };
                 let seconds = found.took.as_secs_f64();
                 println!("{name:<24} {:>12} {:>7} {seconds:>9.1}  {result}", found.states, found.depth);
+                total += found.states;
                 met.iter_mut().zip(found.met).for_each(|(m, now)| *m |= now);
             }
             Err(Failed::CutShort) => bail!("{name}: the search ended before everything was seen: it shows nothing"),
@@ -112,6 +117,7 @@ fn scopes(names: &[String]) -> Result<()> {
             }
         }
     }
+    println!("{:<24} {total:>12}", "in all");
     if names.is_empty() {
         let unmet =
             SOMETIMES.iter().zip(&met).filter(|(m, met)| **met == ELSEWHERE.contains(&m.name)).map(|(m, _)| m.name);

@@ -16,10 +16,17 @@ pub struct Mutant {
 
 /// Every guard that a scope is known to need. `docs/model.md` names the others.
 pub const MUTANTS: &[Mutant] = &[
+    Mutant { guard: Guard::M1Side, scope: "both_arrays_lost" },
+    Mutant { guard: Guard::M1Epoch, scope: "lying_host" },
+    Mutant { guard: Guard::M5, scope: "lost_again" },
     Mutant { guard: Guard::F1Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::F2Evidence, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F2Everywhere, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F2a, scope: "pdl_out_of_sync" },
     Mutant { guard: Guard::F2Expiry, scope: "host_waited_out" },
     Mutant { guard: Guard::F3Order, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F3Confirm, scope: "pdl_doubt" },
+    Mutant { guard: Guard::F5Order, scope: "partition" },
     Mutant { guard: Guard::J1, scope: "pdl_crash" },
     Mutant { guard: Guard::J2Token, scope: "pdl_abort" },
     Mutant { guard: Guard::J2Turn, scope: "pdl_abort" },

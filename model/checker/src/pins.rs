@@ -49,10 +49,12 @@ pub const PINS: &[Pin] = &[
     pin("acquire_withdrawn", 201997),
     pin("acquire_of_old", 6051),
     pin("released_for_good", 18331),
+    pin("pdl_out_of_sync", 8804),
 ];
 
 /// What is exhausted at night besides, in this order.
 pub const NIGHTLY: &[Pin] = &[
+    pin("lost_again", 205643),
     pin("arbiter_replaced_apart", 1556719),
     pin("acquire_then_promise", 1562505),
     pin("claim_comes_late", 791897),

@@ -41,6 +41,8 @@ pub enum Awaited {
     NoDoubt(Side),
     /// This site's agent has not been told that its copies are bad, or has been told that they are good again.
     Fit(Side),
+    /// This site knows that its peer owns the group in this epoch, and has tidied up.
+    StandsBy(Side, u64),
     /// A manager has made the claim that is late.
     Claimed,
     /// This site's manager waits for an operator's word.
@@ -49,7 +51,7 @@ pub enum Awaited {
     Released(Side),
     /// This site owns the group in this epoch, and nothing of it is under way.
     Moved(Side, u64),
-    /// The same, and it is protected.
+    /// This site owns the group in this epoch, nothing of it is under way, and it is protected.
     Settled(Side, u64),
 }
 
@@ -102,6 +104,10 @@ impl Awaited {
             Self::NeedsOperator(side) => world.node(side).record(key).is_some_and(|r| r.latch.is_some()),
             Self::Released(side) => agent(side).is_some_and(|r| r.authority.standing() == Standing::Released),
             Self::Moved(side, epoch) => owns(side, epoch),
+            Self::StandsBy(side, epoch) => world.node(side).record(key).is_some_and(|r| {
+                let stands_by = r.authority.standing() == Standing::Standby;
+                stands_by && r.authority.epoch() == Epoch(epoch) && r.work == Work::Idle
+            }),
             Self::Settled(side, epoch) => {
                 owns(side, epoch) && world.node(side).record(key).is_some_and(|r| r.protection == Protection::Protected)
             }

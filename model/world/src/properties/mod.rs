@@ -26,6 +26,7 @@ mod i6;
 pub(crate) mod i7;
 mod i8;
 mod i9;
+mod m5;
 mod p1;
 
 use farshore_core::authority::agent::AgentRecord;
@@ -35,6 +36,7 @@ use farshore_core::input::Fact;
 use farshore_core::inventory::{Replication, Vm};
 use farshore_core::message::{Body, Message, Scope, Stage, Standing};
 use farshore_core::operation::{Goal, Op, Step, Target, Token};
+use farshore_core::policy::ErrorKind;
 use farshore_core::record::{GivePhase, GroupRecord, Protection, TakePhase, VmVerdict, Work};
 use farshore_core::time::Millis;
 
@@ -86,6 +88,7 @@ pub const ALWAYS: &[Property] = &[
     d3::PROPERTY,
     d4::PROPERTY,
     p1::PROPERTY,
+    m5::PROPERTY,
 ];
 
 /// A property does not hold.
@@ -175,6 +178,7 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
     world.written(side, new.group);
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
+    m5::durable(world, old, new);
     let epoch = new.authority.epoch();
     if matches!(&new.work, Work::Take(t) if t.phase == (TakePhase::Acquiring { forced: true })) {
         world.ghost.epoch_mut(group, epoch).seized = true;

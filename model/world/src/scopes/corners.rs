@@ -19,6 +19,7 @@ pub const ALL: &[Named] = &[
     ("acquire_of_old", acquire_of_old),
     ("released_for_good", released_for_good),
     ("claim_comes_late", claim_comes_late),
+    ("lost_again", lost_again),
 ];
 
 fn shop() -> Command {
@@ -175,4 +176,23 @@ pub fn claim_comes_late() -> Scope {
         Prelude::Until(Awaited::Claimed),
     ];
     corner("claim_comes_late", prose, &[], &[Fault::ClaimArrives, Fault::Cut(Wire::Peer(Side::Two))], &prelude)
+}
+
+/// M5: taken over, protected anew, and lost within the cooldown.
+#[must_use]
+pub fn lost_again() -> Scope {
+    let prose = "The owner's site was lost and is back; its group was taken over, and is protected the other way round. Its LUN is \
+                 lost there within the cooldown: it does not move again by itself.";
+    let prelude = [
+        Prelude::Until(Awaited::Fit(Side::Two)),
+        Prelude::Fault(Fault::LoseSite(Side::One)),
+        Prelude::Until(Awaited::Moved(Side::Two, 2)),
+        Prelude::Fault(Fault::ReturnSite(Side::One)),
+        Prelude::Until(Awaited::StandsBy(Side::One, 2)),
+        Prelude::Order(Side::Two, protect()),
+        Prelude::Until(Awaited::Settled(Side::Two, 2)),
+    ];
+    let mut scope = corner("lost_again", prose, &[], &[Fault::LoseLun(Side::Two, super::lun(0))], &prelude);
+    scope.deployment.policy.cooldown = farshore_core::spec::Span::millis(59_990);
+    scope
 }

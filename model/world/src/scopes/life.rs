@@ -15,6 +15,7 @@ pub const ALL: &[Named] = &[
     ("migration_cut", migration_cut),
     ("migration_lost", migration_lost),
     ("failback", failback),
+    ("pdl_out_of_sync", pdl_out_of_sync),
     ("manager_lost", manager_lost),
     ("manager_lost_late", manager_lost_late),
 ];
@@ -87,6 +88,15 @@ pub fn failback() -> Scope {
     let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
     let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
     life("failback", prose, budgets, &[], orders)
+}
+
+/// A LUN is lost whose copy is behind.
+#[must_use]
+pub fn pdl_out_of_sync() -> Scope {
+    let prose = "The replication link breaks, the guest writes on, and the LUN is lost: what the peer does not have is not given up \
+                 without an operator's word.";
+    let faults = [(Fault::Cut(Wire::Frames(Side::One)), 1), lose(Side::One, 0)];
+    life("pdl_out_of_sync", prose, Budgets::of(&[(Budget::Write, 1)]), &faults, Vec::new())
 }
 
 /// A manager is lost alone, and may be back.
