@@ -77,6 +77,11 @@ pub enum Alert {
         /// The LUN.
         lun: LunKey,
     },
+    /// No host of this site reaches a LUN by any path, and none says that it is lost (D2).
+    AllPathsDown {
+        /// The LUN.
+        lun: LunKey,
+    },
     /// A lost LUN answers again: new, and not used before a full resynchronisation (D4).
     Returned {
         /// The LUN.
@@ -298,6 +303,7 @@ impl Alert {
             Self::RecoveryLunLost { .. } => "M1",
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",
+            Self::AllPathsDown { .. } => "D2",
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",
             Self::Unrenewed { .. } => "O3",

@@ -165,6 +165,8 @@ pub struct Limits {
     pub backoff: [Millis; 2],
     /// A held incident raises an alert after this time (M3).
     pub hold_alert: Millis,
+    /// A LUN that no host of the site reaches by any path is an alert after this time (D2; 140 s).
+    pub apd_timeout: Millis,
 }
 
 /// How long answers may take.

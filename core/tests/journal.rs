@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use farshore_core::error::Rejected;
 use farshore_core::event::{Alert, Event};
-use farshore_core::ids::{GroupKey, HostKey, Turn};
+use farshore_core::ids::{GroupKey, HostKey, LunKey, Turn};
+use farshore_core::input::PathAnswer;
 use farshore_core::message::{Body, Message, Standing};
 use farshore_core::operation::{Goal, Op, OpId, Target};
 use farshore_core::record::{GivePhase, Latch, TakePhase};
@@ -290,4 +291,34 @@ fn j5_only_what_is_durable_is_told() {
     pair.fact(ALDER, Fact::Message(Message { group: key(), epoch, body: Body::Ask }));
     let told = |p: &Pair| p.nodes[ALDER].sent().iter().any(|m| matches!(m.body, Body::Tell { .. }));
     assert!(!told(&pair));
+}
+
+/// D2, L6: a LUN that no host reaches is an alert after a while, no loss; it outlasts a restart, and ends when a path
+/// answers.
+#[test]
+fn d2_all_paths_down_is_an_alert_that_ends_when_a_path_answers() {
+    let mut pair = Pair::protected(&shop());
+    let lun = LunKey::of("shop");
+    let say = |pair: &mut Pair, answer: PathAnswer| {
+        let inventory = pair.nodes[ALDER].site.inventory.clone();
+        let (_, l) = inventory.luns.by_key(lun).unwrap();
+        let end = l.ends[0].as_ref().unwrap();
+        for (&host, path) in end.hosts.iter().flat_map(|h| (0..end.paths).map(move |p| (h, p))) {
+            let host = inventory.hosts[host].key;
+            pair.fact(ALDER, Fact::Path { host, lun, path, probe: None, answer: answer.clone() });
+        }
+    };
+    let alert = Alert::AllPathsDown { lun };
+    say(&mut pair, PathAnswer::Silent);
+    pair.pass(139_000);
+    assert!(!pair.nodes[ALDER].alerts().contains(&alert), "it may be a matter of seconds");
+    pair.pass(2_000);
+    assert!(pair.nodes[ALDER].alerts().contains(&alert));
+    pair.restart(ALDER);
+    pair.pass(60_000);
+    say(&mut pair, PathAnswer::Silent);
+    assert!(pair.nodes[ALDER].alerts().contains(&alert), "L6");
+    say(&mut pair, PathAnswer::Healthy);
+    assert!(!pair.nodes[ALDER].alerts().contains(&alert));
+    assert!(pair.nodes[ALDER].record("shop").marks.is_empty(), "silence marks nothing");
 }

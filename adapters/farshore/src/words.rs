@@ -196,6 +196,9 @@ impl<'a> Words<'a> {
             Alert::Contradicted { lun } => {
                 format!("one host says that LUN {} is lost, another that it is well", self.lun(lun))
             }
+            Alert::AllPathsDown { lun } => {
+                format!("no host reaches LUN {} by any path, and none says that it is lost", self.lun(lun))
+            }
             Alert::Returned { lun } => {
                 format!("LUN {} is back: not used before a full resynchronisation", self.lun(lun))
             }

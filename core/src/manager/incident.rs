@@ -34,7 +34,9 @@ impl RecoveryManager {
     ) {
         let found = (site.inventory.hosts.find(host), site.inventory.luns.find(lun));
         let (Some(h), Some(l)) = found else { return self.raise(effects, Alert::Stranger { host, lun }) };
-        match self.detector.report(site, h, l, path, answer) {
+        let noticed = self.detector.report(site, h, l, path, answer);
+        self.watch(site, now, effects, (h, l), *answer == PathAnswer::Healthy);
+        match noticed {
             Noticed::Nothing => {}
             Noticed::Stranger => self.raise(effects, Alert::Stranger { host, lun }),
             Noticed::Unreadable(_) => effects.push(Effect::Event(Event::SenseUnreadable { host, lun })),
@@ -218,14 +220,14 @@ impl RecoveryManager {
     }
 
     /// An alert about what belongs to no group.
-    fn raise(&mut self, effects: &mut Effects, alert: Alert) {
+    pub(super) fn raise(&mut self, effects: &mut Effects, alert: Alert) {
         if self.site_record.alerts.insert(alert) {
             self.site_durability.touch();
             effects.push(Effect::Event(Event::Raised(alert)));
         }
     }
 
-    fn clear(&mut self, effects: &mut Effects, alert: Alert) {
+    pub(super) fn clear(&mut self, effects: &mut Effects, alert: Alert) {
         if self.site_record.alerts.remove(&alert) {
             self.site_durability.touch();
             effects.push(Effect::Event(Event::Cleared(alert)));

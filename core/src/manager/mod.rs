@@ -1,5 +1,6 @@
 //! The recovery manager: the deciding machine of one site. This module routes; it decides nothing.
 
+mod apd;
 mod check;
 mod command;
 mod deputy;
@@ -49,6 +50,8 @@ pub struct RecoveryManager {
     probe: ProbeId,
     /// LUNs whose loss is contradicted, and when they are probed again (D3).
     contradicted: alloc::collections::BTreeMap<LunIx, Instant>,
+    /// LUNs that no host reaches, and when people are told (D2).
+    down: alloc::collections::BTreeMap<LunIx, Instant>,
     /// The peer's agent has been silent for long (O11).
     silent: bool,
     /// It stands in for the site's manager (O10).
@@ -76,6 +79,8 @@ pub enum Timer {
     Grouping(GroupTimer),
     /// A contradicted LUN is probed again (D3).
     Contradicted(LunIx),
+    /// No host reaches a LUN: people are told (D2).
+    PathsDown(LunIx),
     /// Something of a group.
     Group(Wait, GroupIx),
 }
@@ -141,7 +146,14 @@ impl RecoveryManager {
         let grouping = self.grouping.next_deadline().map(|(at, t)| (at, Timer::Grouping(t)));
         let probe = self.contradicted.iter().map(|(&lun, &at)| (at, Timer::Contradicted(lun))).min();
         let group = self.timers.first().map(|&(at, wait, g)| (at, Timer::Group(wait, g)));
-        [grouping, probe, group].into_iter().flatten().min()
+        let down = self.down.iter().map(|(&lun, &at)| (at, Timer::PathsDown(lun))).min();
+        [grouping, probe, down, group].into_iter().flatten().min()
+    }
+
+    /// Whether a group's record has been compared with what the peer or the agent knows, since this machine started (J5).
+    #[must_use]
+    pub fn is_verified(&self, group: GroupIx) -> bool {
+        self.groups.get(group.0 as usize).is_some_and(|state| state.run.verified)
     }
 
     /// What the machine knows.
@@ -176,6 +188,7 @@ impl RecoveryManager {
         let back = |at: Instant| Instant(at.0.saturating_sub(by.0));
         self.grouping.shift(by);
         self.contradicted.values_mut().for_each(|at| *at = back(*at));
+        self.down.values_mut().for_each(|at| *at = back(*at));
         self.groups.iter_mut().for_each(|state| state.shift(by));
         self.timers = core::mem::take(&mut self.timers).into_iter().map(|(at, w, g)| (back(at), w, g)).collect();
         self.deadlines.iter_mut().flatten().for_each(|(at, _)| *at = back(*at));
@@ -248,6 +261,7 @@ impl RecoveryManager {
     fn fire(&mut self, site: &Site, now: Instant, effects: &mut Effects) {
         self.grouping_due(site, now, effects);
         self.contradicted_due(site, now, effects);
+        self.down_due(site, now, effects);
         while let Some(&(at, _, g)) = self.timers.first() {
             if at > now {
                 break;

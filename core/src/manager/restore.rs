@@ -66,6 +66,7 @@ impl RecoveryManager {
             grouping: Grouping::new(&site.policy.grouping, now),
             probe: ProbeId(boot << 16),
             contradicted: BTreeMap::new(),
+            down: BTreeMap::new(),
             silent: false,
             deputy: false,
             groups,

@@ -62,6 +62,8 @@ pub struct Policy {
     pub max_tries: u8,
     /// A held incident raises an alert after this time (M3), more than zero. Default 5 min.
     pub hold_alert: Span,
+    /// A LUN that no host of the site reaches by any path is an alert after this time (D2), more than zero. Default 140 s.
+    pub apd_timeout: Span,
     /// `[policy.grouping]`: polling and grouping (G1 to G4).
     pub grouping: Grouping,
     /// `[policy.waits]`: how long answers may take.
@@ -265,6 +267,7 @@ impl Default for Policy {
             cooldown: Span::secs(3600),
             max_tries: 3,
             hold_alert: Span::secs(300),
+            apd_timeout: Span::secs(140),
             grouping: Grouping::default(),
             waits: Waits::default(),
             arbiter: None,

@@ -8,6 +8,7 @@
 
 mod checked;
 pub mod mutants;
+pub mod page;
 pub mod pins;
 pub mod search;
 pub mod shortest;

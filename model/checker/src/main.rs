@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use farshore_model::Checked;
 use farshore_model::mutants::{MUTANTS, without};
+use farshore_model::page::{Found, page};
 use farshore_model::pins::{ELSEWHERE, NIGHTLY, PINS};
 use farshore_model::search::{Failed, exhaust};
 use farshore_model::shortest::{Defects, Shortest, explore};
@@ -37,6 +38,8 @@ enum What {
         /// Only these guards; none: all.
         guards: Vec<String>,
     },
+    /// Prints `docs/verification.md`: properties, scopes, and what each guard mutant breaks.
+    Page,
     /// The second explorer on one scope: agrees on the number of states, or prints the shortest way to a defect.
     Shortest {
         /// Name of the scope.
@@ -69,11 +72,15 @@ fn run(what: What) -> Result<()> {
         What::Ci => {
             scopes(&[])?;
             cross_check()?;
-            mutants(false, &[])
+            mutants(false, &[]).map(drop)
         }
         What::Nightly => scopes(&PINS.iter().chain(NIGHTLY).map(|p| p.scope.to_owned()).collect::<Vec<_>>()),
         What::Run { scopes: names } => scopes(&names),
-        What::Mutants { script, guards } => mutants(script, &guards),
+        What::Mutants { script, guards } => mutants(script, &guards).map(drop),
+        What::Page => {
+            print!("{}", page(&mutants(false, &[])?));
+            Ok(())
+        }
         What::Shortest { scope } => shortest(&scope),
         What::Explore { scope, port } => {
             let checked = Checked::load(&scope)?;
@@ -146,29 +153,33 @@ fn script(checked: &Checked, way: &[Action]) -> Trace {
     Trace::record(&checked.setup, Start::Protected, &checked.start, way)
 }
 
-fn mutants(print: bool, only: &[String]) -> Result<()> {
-    println!("\n{:<12} {:<20} {:>6} {:>10}  breaks", "without", "scope", "steps", "states");
-    let mut unnoticed = Vec::new();
+fn mutants(print: bool, only: &[String]) -> Result<Vec<Found>> {
+    eprintln!("\n{:<12} {:<22} {:>6} {:>10}  breaks", "without", "scope", "steps", "states");
+    let mut all = Vec::new();
     for mutant in MUTANTS {
         let guard = format!("{:?}", mutant.guard);
         if !only.is_empty() && !only.contains(&guard) {
             continue;
         }
         let checked = Checked::load(mutant.scope)?;
+        let mut found = Found { guard: mutant.guard, scope: mutant.scope, breaks: None, states: 0 };
         match without(mutant.guard, &checked) {
             Shortest::Sound(states) => {
-                println!("{guard:<12} {:<20} {:>6} {states:>10}  nothing", mutant.scope, "-");
-                unnoticed.push(guard);
+                eprintln!("{guard:<12} {:<22} {:>6} {states:>10}  nothing", mutant.scope, "-");
+                found.states = states;
             }
             Shortest::Defect { violation, way, states } => {
-                println!("{guard:<12} {:<20} {:>6} {states:>10}  {violation}", mutant.scope, way.len());
+                eprintln!("{guard:<12} {:<22} {:>6} {states:>10}  {violation}", mutant.scope, way.len());
                 if print {
                     println!("{}", script(&checked, &way));
                 }
+                (found.states, found.breaks) = (states, Some((way.len(), violation.to_string())));
             }
         }
+        all.push(found);
     }
-    if unnoticed.is_empty() { Ok(()) } else { bail!("nothing notices that these are gone: {}", unnoticed.join(", ")) }
+    let unnoticed: Vec<String> = all.iter().filter(|f| f.breaks.is_none()).map(|f| format!("{:?}", f.guard)).collect();
+    if unnoticed.is_empty() { Ok(all) } else { bail!("nothing notices that these are gone: {}", unnoticed.join(", ")) }
 }
 
 fn shortest(name: &str) -> Result<()> {

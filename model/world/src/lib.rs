@@ -68,6 +68,7 @@ mod world;
 
 pub use action::{Action, Choice, Outcome, Rank};
 pub use milestones::{Milestone, SOMETIMES};
+pub use prelude::Prelude;
 pub use properties::{ALWAYS, Property, Violation};
 pub use scope::{Budget, Budgets, Fault, Holder, Order, Scope, Store, Wire};
 pub use setup::{Clock, Object, SetInfo, Setup};

@@ -71,7 +71,11 @@ fn deputy(spec: &spec::Deputy) -> Result<Deputy, ConfigError> {
 /// M5 and M6.
 fn limits(spec: &spec::Policy, inventory: &Inventory) -> Result<Limits, ConfigError> {
     let section = Values::section("policy");
-    section.not_zero([("cooldown", spec.cooldown), ("hold-alert", spec.hold_alert)])?;
+    section.not_zero([
+        ("cooldown", spec.cooldown),
+        ("hold-alert", spec.hold_alert),
+        ("apd-timeout", spec.apd_timeout),
+    ])?;
     section.not_zero([("max-tries", spec.max_tries)])?;
     let mut backoff = spec::SitePolicy::BACKOFF;
     for (site, wait) in inventory.sites.iter().zip(&mut backoff) {
@@ -90,6 +94,7 @@ fn limits(spec: &spec::Policy, inventory: &Inventory) -> Result<Limits, ConfigEr
         max_tries: spec.max_tries,
         backoff: backoff.map(Into::into),
         hold_alert: spec.hold_alert.into(),
+        apd_timeout: spec.apd_timeout.into(),
     })
 }
 

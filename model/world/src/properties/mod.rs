@@ -12,6 +12,7 @@ mod i10;
 mod i11;
 mod i12;
 mod i13;
+mod i14;
 pub(crate) mod i15;
 pub(crate) mod i16;
 mod i19;
@@ -77,6 +78,7 @@ pub const ALWAYS: &[Property] = &[
     i11::PROPERTY,
     i12::PROPERTY,
     i13::PROPERTY,
+    i14::PROPERTY,
     i15::PROPERTY,
     i16::PROPERTY,
     i19::PROPERTY,
@@ -159,6 +161,7 @@ pub(crate) fn before_send(world: &mut World, setup: &Setup, side: Side, message:
 pub(crate) fn before_do(world: &mut World, setup: &Setup, side: Side, op: &Op) {
     let record = world.node(side).record(op.id.group).cloned();
     i10::command(world, side, record.as_ref(), op);
+    i14::issued(world, setup, side, op);
     i12::issued(world, setup, side, op);
     if let Some(record) = &record {
         i3::issued(world, setup, side, record, op);

@@ -165,6 +165,8 @@ pub enum AlertKind {
     Unprotected,
     /// [`Alert::Contradicted`].
     Contradicted,
+    /// [`Alert::AllPathsDown`].
+    AllPathsDown,
     /// [`Alert::Returned`].
     Returned,
     /// [`Alert::Stranger`].
@@ -195,6 +197,7 @@ impl AlertKind {
             Alert::RecoveryLunLost { .. } => Self::RecoveryLunLost,
             Alert::Unprotected { .. } => Self::Unprotected,
             Alert::Contradicted { .. } => Self::Contradicted,
+            Alert::AllPathsDown { .. } => Self::AllPathsDown,
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
             Alert::Unrenewed { .. } => Self::Unrenewed,
@@ -219,6 +222,7 @@ impl AlertKind {
             Self::RecoveryLunLost => "recovery-lun-lost",
             Self::Unprotected => "unprotected",
             Self::Contradicted => "contradicted",
+            Self::AllPathsDown => "all-paths-down",
             Self::Returned => "returned",
             Self::Stranger => "stranger",
             Self::Unrenewed => "unrenewed",

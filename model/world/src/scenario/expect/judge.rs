@@ -33,6 +33,7 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         Alert::Loss { lun: l, .. }
         | Alert::RecoveryLunLost { lun: l }
         | Alert::Contradicted { lun: l }
+        | Alert::AllPathsDown { lun: l }
         | Alert::Returned { lun: l } => lun(l),
         Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
         Alert::VmDown { vm: v } => vm(v),
