@@ -150,6 +150,7 @@ impl GroupState {
     pub(super) fn owner_anew(&mut self, cx: &mut Cx<'_>) {
         self.record.protection = Protection::Unprotected;
         self.record.marks.clear();
+        self.run.abort = None;
         self.record.latch = None;
         self.touch();
         self.clear(cx, |a| !matches!(a, Alert::InDoubt { .. } | Alert::Returned { .. }));

@@ -50,6 +50,7 @@ pub const PINS: &[Pin] = &[
     pin("acquire_of_old", 6051),
     pin("released_for_good", 18331),
     pin("pdl_out_of_sync", 8804),
+    pin("handover_cut", 1342055),
 ];
 
 /// What is exhausted at night besides, in this order.
@@ -59,6 +60,7 @@ pub const NIGHTLY: &[Pin] = &[
     pin("acquire_then_promise", 1562505),
     pin("claim_comes_late", 791897),
     pin("manager_lost_late", 5158507),
+    pin("handover_cut_both", 5891174),
 ];
 
 /// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;

@@ -175,7 +175,7 @@ fn places_are_counted_in_characters() {
     let error = error("[policy]\r\nmax-tries = 3 # ä\r\n\"ü\" = 1\r\n");
     assert_eq!(
         error.to_string(),
-        "test.toml:3:1: unknown key `ü`\n  |\n3 | \"ü\" = 1\n  | ^^^\n  = the keys here are `recovery`, `cooldown`, `max-tries`, `hold-alert`, `grouping`, `waits`, `arbiter`, `deputy`, `site` and `rule`"
+        "test.toml:3:1: unknown key `ü`\n  |\n3 | \"ü\" = 1\n  | ^^^\n  = the keys here are `recovery`, `cooldown`, `max-tries`, `hold-alert`, `apd-timeout`, `grouping`, `waits`, `arbiter`, `deputy`, `site` and `rule`"
     );
     let nothing = config::deployment("= 1", "test.toml").expect_err("no TOML");
     assert_eq!((nothing.line, nothing.column), (1, 1));

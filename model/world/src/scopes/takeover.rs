@@ -17,6 +17,8 @@ pub const ALL: &[Named] = &[
     ("mirror_late", mirror_late),
     ("arbiter_lost", arbiter_lost),
     ("arbiter_forgets", arbiter_forgets),
+    ("handover_cut", handover_cut),
+    ("handover_cut_both", handover_cut_both),
     ("arbiter_slow", arbiter_slow),
     ("promise_in_doubt", promise_in_doubt),
     ("peer_forgets", peer_forgets),
@@ -229,6 +231,28 @@ pub fn armed_pdl() -> Scope {
     let prose = "A LUN is lost; its group is handed over while leases run, and then its new owner's site goes dark.";
     let faults = [Fault::LoseLun(Side::One, super::lun(0)), Fault::LoseSite(Side::Two)];
     armed_scope("armed_pdl", prose, synchronous(), &[], &faults)
+}
+
+/// The sites are parted during a hand-over.
+#[must_use]
+pub fn handover_cut() -> Scope {
+    let prose = "A LUN is lost; while its group is handed over the peer hears the owner no more, and then the arbiter does not.";
+    let faults = [
+        Fault::LoseLun(Side::One, super::lun(0)),
+        Fault::Cut(Wire::Peer(Side::One)),
+        Fault::Cut(Wire::ToArbiter(Side::One)),
+    ];
+    armed_scope("handover_cut", prose, synchronous(), &[], &faults)
+}
+
+/// The same, and the owner does not hear the peer.
+#[must_use]
+pub fn handover_cut_both() -> Scope {
+    let prose = "A LUN is lost; while its group is handed over the sites are parted, one way or both, and the owner loses its way \
+                 to the arbiter.";
+    let mut scope = handover_cut();
+    scope.faults.push((Fault::Cut(Wire::Peer(Side::Two)), 1));
+    Scope { name: "handover_cut_both".into(), prose: prose.into(), ..scope }
 }
 
 /// The arbiter is slow.
