@@ -125,3 +125,10 @@ proptest! {
         let _ = verdict::both_writable(&text, &text);
     }
 }
+
+#[test]
+fn own_ports_are_handed_out_once_and_are_none_that_the_kernel_picks() {
+    let ports: Vec<_> = (0..3).map(|_| farshore_qemu::array::own_port().unwrap()).collect();
+    assert!(ports.windows(2).all(|two| two[0] != two[1] && two[0].ip() == two[1].ip()), "{ports:?}");
+    assert_ne!(ports[0].ip().to_string(), "127.0.0.1");
+}

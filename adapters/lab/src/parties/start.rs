@@ -9,7 +9,7 @@ use farshore_core::authority::agent::AgentRecord;
 use farshore_core::authority::arbiter::ArbiterRecord;
 use farshore_core::ids::GroupKey;
 use farshore_core::time::Millis;
-use farshore_qemu::array::{Array, Mode, free_port};
+use farshore_qemu::array::{Array, Mode, own_port};
 use farshore_qemu::process::Process;
 use farshore_qemu::{Cellar, LabError};
 
@@ -77,7 +77,7 @@ impl Parties {
         mode: Mode,
         sites: &[Site],
     ) -> Result<Self, Failed> {
-        let (arbiter_at, agents_at) = (free_port()?, [free_port()?, free_port()?]);
+        let (arbiter_at, agents_at) = (own_port()?, [own_port()?, own_port()?]);
         let relay = |there| Relay::to(there).map_err(Failed::Link);
         let [one, two] = sites else { return Err(Failed::Link(std::io::ErrorKind::InvalidInput.into())) };
         let offices = [one, two].map(|site| site.office().map_err(Failed::Link));

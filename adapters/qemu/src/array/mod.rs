@@ -7,9 +7,10 @@ mod unit;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Write;
-use std::net::{SocketAddr, TcpListener};
+use std::io::{ErrorKind, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use farshore_core::operation::{Failure, Goal, LunSeen, Token};
@@ -67,13 +68,27 @@ pub struct Array {
     media: Vec<Process>,
 }
 
-/// A free port on loopback.
+/// First port that is handed out on a lab's own address.
+const FIRST_PORT: u16 = 7000;
+
+/// A port that nobody else takes, also while nothing listens on it yet: a part may start late, or end and start again.
+///
+/// Every process has a loopback address of its own in 127.64.0.0/10, by its id, and hands out each port there once. What
+/// the kernel picks for others, on 127.0.0.1, is never one of these.
 ///
 /// # Errors
-/// There is none.
-pub fn free_port() -> Result<SocketAddr, LabError> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(LabError::io("finding a free port"))?;
-    listener.local_addr().map_err(LabError::io("finding a free port"))
+/// There is none left.
+pub fn own_port() -> Result<SocketAddr, LabError> {
+    static NEXT: AtomicU16 = AtomicU16::new(FIRST_PORT);
+    let address = Ipv4Addr::from_bits(0x7f40_0000 | (std::process::id() & 0x003f_ffff));
+    loop {
+        let port = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |port| port.checked_add(1));
+        let port = port.map_err(|_| LabError::io("finding a free port")(ErrorKind::AddrNotAvailable.into()))?;
+        // Something may listen on this port of every address.
+        if TcpListener::bind((address, port)).is_ok() {
+            return Ok((address, port).into());
+        }
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -93,12 +108,12 @@ impl Array {
             media.push(start_medium(cellar, &dir, lun)?);
         }
         let back = Daemon::start(cellar, &dir, "back")?;
-        let nbd = free_port()?;
+        let nbd = own_port()?;
         let address =
             json!({ "type": "inet", "data": { "host": nbd.ip().to_string(), "port": nbd.port().to_string() } });
         back.execute("nbd-server-start", json!({ "addr": address }))?;
         let front = Daemon::start(cellar, &dir, "front")?;
-        let target = Target::start(cellar, &dir, &config.site, free_port()?)?;
+        let target = Target::start(cellar, &dir, &config.site, own_port()?)?;
         let log = dir.join("access.jsonl");
         let log = File::create(&log).map_err(LabError::io(format!("making {}", log.display())))?;
         let tokens = Mutex::new(Tokens::open(dir.join("luns.tokens"))?);
