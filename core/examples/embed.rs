@@ -35,6 +35,10 @@ impl Product {
             Target::Lun(_) => Seen::Lun(lun),
             Target::Host(_) => Seen::Host(HostSeen { token: Token::default(), running: 0, mounted: false }),
             Target::Vm(_) => Seen::Vm(VmSeen { token: Token::default(), running_on: None, registered: true }),
+            // Commands of plans, and tests: for products that have them.
+            Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen::default()),
+            Target::TestLun(_) => Seen::Copy(CopySeen::default()),
+            Target::TestVm(_) => Seen::Vm(VmSeen { token: Token::default(), running_on: None, registered: false }),
         })
     }
     fn apply(&mut self, op: &Op) {
@@ -50,8 +54,11 @@ impl Product {
             Seen::Host(h) => (h.token, h.mounted) = (op.id.token, op.goal == Goal::Mounted),
             Seen::Vm(v) => {
                 v.token = op.id.token;
+                v.registered = op.goal != Goal::Gone;
                 v.running_on = if let Goal::Running { on } = op.goal { Some(on) } else { None };
             }
+            Seen::Step(s) => (s.token, s.ran) = (op.id.token, true),
+            Seen::Copy(c) => (c.token, c.exists) = (op.id.token, op.goal != Goal::Gone),
         }
         self.seen.insert(op.id.target, seen);
         self.facts.push_back(Fact::Answer { id: op.id, attempt: op.attempt, outcome: Ok(seen) });

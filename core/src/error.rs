@@ -43,6 +43,20 @@ pub enum Rejected {
         /// The group's name.
         name: String,
     },
+    /// This site owns the group.
+    #[error("group {name} is active at this site: test its plan at the site that would take it")]
+    IsOwner {
+        /// The group's name.
+        name: String,
+    },
+    /// The site's hosts have no room for the group's VMs.
+    #[error(
+        "the hosts of this site have no room for the VMs of group {name}: free memory on them, or end another test"
+    )]
+    NoRoom {
+        /// The group's name.
+        name: String,
+    },
     /// The group has not been compared with the peer since the restart.
     #[error("group {name} has not been compared with the peer since this manager started: wait for the link")]
     Unverified {

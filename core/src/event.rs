@@ -1,11 +1,11 @@
 //! What people are told: alerts, which stand until they are over, and events, which happened.
 
 use crate::detection::corroboration::Finding;
-use crate::ids::{DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, Turn, VmKey};
+use crate::ids::{DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
 use crate::message::{Refusal, Scope};
 use crate::operation::{Failure, Op, Target};
 use crate::policy::ErrorKind;
-use crate::record::{GivePhase, Hold, Latch, TakePhase};
+use crate::record::{GivePhase, Hold, Latch, StepVerdict, TakePhase, TestPhase};
 use crate::time::Millis;
 use crate::waiver::Override;
 
@@ -61,6 +61,35 @@ pub enum Alert {
     VmDown {
         /// The VM.
         vm: VmKey,
+    },
+    /// A step of the plan asks a person to go on (F6).
+    Prompt {
+        /// The group that waits.
+        group: GroupKey,
+        /// The step.
+        step: StepKey,
+    },
+    /// A command of the plan failed for good (F6).
+    StepDown {
+        /// The group.
+        group: GroupKey,
+        /// The step.
+        step: StepKey,
+    },
+    /// Copies of the group's VMs run in a test, until somebody ends it (F8).
+    Testing {
+        /// The group.
+        group: GroupKey,
+    },
+    /// The last test of the group's plan did not go well (F8).
+    TestFailed {
+        /// The group.
+        group: GroupKey,
+    },
+    /// What a test made could not be taken away yet (F8).
+    TestLeft {
+        /// The group.
+        group: GroupKey,
     },
     /// A recovery LUN is lost: its group cannot fail over (M1).
     RecoveryLunLost {
@@ -223,6 +252,44 @@ pub enum Event {
         /// On this host.
         host: HostKey,
     },
+    /// A test is in a new phase (F8).
+    Testing {
+        /// The group.
+        group: GroupKey,
+        /// The phase.
+        phase: TestPhase,
+    },
+    /// A test has a LUN of which no copy can be had (F8).
+    TestCopyFailed {
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A test's copy of a VM is ready (F8).
+    TestVmReady {
+        /// The VM.
+        vm: VmKey,
+        /// On this host.
+        host: HostKey,
+    },
+    /// A test's copy of a VM could not be started, or did not become ready (F8).
+    TestVmFailed {
+        /// The VM.
+        vm: VmKey,
+    },
+    /// Nothing of a test is left (F8).
+    TestCleared {
+        /// The group.
+        group: GroupKey,
+    },
+    /// A step of the plan is behind (F6).
+    StepOver {
+        /// The group.
+        group: GroupKey,
+        /// The step.
+        step: StepKey,
+        /// How it ended.
+        verdict: StepVerdict,
+    },
     /// An operation was not answered in time: it is in doubt and will be observed (J3).
     Doubt(Op),
     /// An answer came that nothing waits for; it changes nothing (J4).
@@ -277,7 +344,12 @@ impl Event {
             Self::Protected { .. } => "P1",
             Self::Aborted { .. } => "F3",
             Self::Settled { .. } => "L2",
-            Self::VmReady { .. } => "F6",
+            Self::VmReady { .. } | Self::StepOver { .. } => "F6",
+            Self::Testing { .. }
+            | Self::TestCopyFailed { .. }
+            | Self::TestVmReady { .. }
+            | Self::TestVmFailed { .. }
+            | Self::TestCleared { .. } => "F8",
             Self::Doubt(_) => "J3",
             Self::LateAnswer { .. } => "J4",
             Self::Overridden(_) => "I22",
@@ -299,7 +371,8 @@ impl Alert {
             Self::ManagerLost => "O10",
             Self::InDoubt { .. } => "J3",
             Self::OpFailed { .. } => "F2",
-            Self::VmDown { .. } => "F6",
+            Self::VmDown { .. } | Self::Prompt { .. } | Self::StepDown { .. } => "F6",
+            Self::Testing { .. } | Self::TestFailed { .. } | Self::TestLeft { .. } => "F8",
             Self::RecoveryLunLost { .. } => "M1",
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",

@@ -68,6 +68,8 @@ keys! {
     GroupKey;
     /// Key of a recovery plan.
     PlanKey;
+    /// Key of a step of a recovery plan: of `plan/step`.
+    StepKey;
 }
 
 macro_rules! indices {

@@ -3,9 +3,10 @@
 use alloc::vec::Vec;
 
 use crate::effect::SaveId;
-use crate::ids::{ArrayKey, GroupKey, HostKey, LunKey, VmKey};
+use crate::ids::{ArrayKey, GroupKey, HostKey, LunKey, StepKey, VmKey};
 use crate::message::Message;
 use crate::operation::{Failure, OpId, Seen, Target};
+use crate::plan::Reply;
 use crate::waiver::Override;
 
 pub use crate::detection::paths::PathAnswer;
@@ -62,8 +63,10 @@ pub enum Fact {
         /// What was seen; `None`: it could not be observed.
         seen: Option<Seen>,
     },
-    /// A VM's guest reports that it runs. A level: repeated.
+    /// A VM's guest reports that it runs, or its probe is answered. A level: repeated.
     Heartbeat(VmKey),
+    /// The same of a test's copy of it (F8).
+    TestHeartbeat(VmKey),
     /// This site's agent says what authority it holds. A level: repeated.
     Authority(crate::authority::agent::Told),
     /// This site's agent says why an acquire came to nothing (O4, O5).
@@ -90,6 +93,10 @@ pub enum Command {
     Protect(Vec<GroupKey>),
     /// Move a group to the peer although nothing failed: any error before the release puts everything back (F8).
     Migrate(GroupKey),
+    /// Test the plan of a group, at the site that would take it: on copies, in an isolated network (F8).
+    Test(GroupKey),
+    /// End the test of a group, and take away what it made (F8).
+    EndTest(GroupKey),
     /// Let a held or proposed failover of a group go on (M3, M5).
     Release(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).
@@ -105,6 +112,15 @@ pub enum Command {
     RetryVm(VmKey),
     /// Answer a step that asks: count the VM as failed and go on (F6).
     SkipVm(VmKey),
+    /// Answer a prompt, or a command of the plan that failed (F6).
+    AnswerStep {
+        /// The group that waits.
+        group: GroupKey,
+        /// The step.
+        step: StepKey,
+        /// The answer.
+        reply: Reply,
+    },
     /// Take over the group of a silent site, where policy or evidence leaves that to people: two of them. Recorded, and
     /// used once (O5, O9, I22).
     TakeOver(Override),

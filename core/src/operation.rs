@@ -1,6 +1,6 @@
 //! Operations: desired states of one object, with an identity that survives a restart (J2).
 
-use crate::ids::{Digest, Epoch, GroupKey, HostKey, LunKey, Turn, VmKey};
+use crate::ids::{Digest, Epoch, GroupKey, HostKey, LunKey, StepKey, Turn, VmKey};
 use crate::time::Millis;
 
 /// What an adapter keeps, durably, per object, and compares before it *applies* a command: a lower one is refused (J2).
@@ -44,6 +44,12 @@ pub enum Step {
     Replicate,
     /// A VM is registered, powered off.
     Register,
+    /// A test's copy exists.
+    Copy,
+    /// It is at the common point.
+    CopyAt,
+    /// It is gone.
+    Gone,
 }
 
 /// What an operation is done to. All belong to the site of the machine that issues it.
@@ -56,6 +62,25 @@ pub enum Target {
     Host(HostKey),
     /// A VM, wherever it is at this site.
     Vm(VmKey),
+    /// A command of the plan, for one group (F6).
+    Step(StepKey),
+    /// A test's copy of this site's copy of a LUN (F8).
+    TestLun(LunKey),
+    /// A test's copy of a VM, in an isolated network (F8).
+    TestVm(VmKey),
+    /// A command of the plan that is tested (F8).
+    TestStep(StepKey),
+}
+
+impl Target {
+    /// Whether it is an object of a test, which has nothing in common with the real one.
+    #[must_use]
+    pub const fn is_of_test(&self) -> bool {
+        match self {
+            Self::TestLun(_) | Self::TestVm(_) | Self::TestStep(_) => true,
+            Self::Lun(_) | Self::Host(_) | Self::Vm(_) | Self::Step(_) => false,
+        }
+    }
 }
 
 /// Number of a complete replication point of a consistency set; rises with each cycle.
@@ -101,6 +126,17 @@ pub enum Goal {
     },
     /// VM: registered at this site, powered off, autostart off (P2, F7).
     Placeholder,
+    /// Command of a plan: it has run, and ended well (F6).
+    Ran,
+    /// Copy for a test: it exists, writable, with what the LUN holds at its last complete point, which is reported (F8).
+    Copied,
+    /// Copy for a test: the same at this point (F8).
+    CopiedAt {
+        /// The point.
+        point: Point,
+    },
+    /// Copy for a test, of a LUN or a VM: it does not exist, and will not be made by an older command (F8).
+    Gone,
 }
 
 impl Goal {
@@ -113,9 +149,12 @@ impl Goal {
             Self::ReadOnly | Self::Fenced | Self::Stopped { .. } => Step::Lock,
             Self::Cut => Step::Cut,
             Self::RolledBack { .. } => Step::RollBack,
-            Self::ReadWrite | Self::Mounted | Self::Running { .. } => Step::Unlock,
+            Self::ReadWrite | Self::Mounted | Self::Running { .. } | Self::Ran => Step::Unlock,
             Self::Replicating => Step::Replicate,
             Self::Placeholder => Step::Register,
+            Self::Copied => Step::Copy,
+            Self::CopiedAt { .. } => Step::CopyAt,
+            Self::Gone => Step::Gone,
         }
     }
 
@@ -123,14 +162,22 @@ impl Goal {
     #[must_use]
     pub const fn takes_away(self) -> bool {
         match self {
-            Self::ReplicationStopped | Self::ReadOnly | Self::Cut | Self::Fenced | Self::Stopped { .. } => true,
+            Self::ReplicationStopped
+            | Self::ReadOnly
+            | Self::Cut
+            | Self::Fenced
+            | Self::Stopped { .. }
+            | Self::Gone => true,
             Self::Drained
             | Self::RolledBack { .. }
             | Self::ReadWrite
             | Self::Replicating
             | Self::Mounted
             | Self::Running { .. }
-            | Self::Placeholder => false,
+            | Self::Placeholder
+            | Self::Ran
+            | Self::Copied
+            | Self::CopiedAt { .. } => false,
         }
     }
 }
@@ -171,6 +218,10 @@ pub enum Seen {
     Host(HostSeen),
     /// A VM, at this site.
     Vm(VmSeen),
+    /// A command of a plan, for one group.
+    Step(StepSeen),
+    /// A test's copy of a LUN.
+    Copy(CopySeen),
 }
 
 /// A LUN, as its array tells it.
@@ -227,6 +278,28 @@ pub struct VmSeen {
     pub registered: bool,
 }
 
+/// A command of a plan, for one group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct StepSeen {
+    /// Highest token that it was run with.
+    pub token: Token,
+    /// Whether that run has ended well.
+    pub ran: bool,
+}
+
+/// A test's copy of a LUN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct CopySeen {
+    /// Highest token applied to it, also when it is gone.
+    pub token: Token,
+    /// Whether it exists.
+    pub exists: bool,
+    /// The point that it is a copy of; `None`: of the last write received.
+    pub point: Option<Point>,
+}
+
 /// Why a command had no effect. Definite: nothing of it will take effect later. Anything less definite is silence (J3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -270,6 +343,12 @@ impl Op {
             (Goal::Stopped { .. }, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none(),
             (Goal::Running { .. }, Seen::Vm(s)) => s.token == mine && s.running_on.is_some(),
             (Goal::Placeholder, Seen::Vm(s)) => s.token >= mine && s.registered && s.running_on.is_none(),
+            (Goal::Ran, Seen::Step(s)) => s.token == mine && s.ran,
+            (Goal::Copied, Seen::Copy(s)) => later(s.token) || (s.token == mine && s.exists),
+            (Goal::CopiedAt { point }, Seen::Copy(s)) => s.token == mine && s.exists && s.point == Some(point),
+            (Goal::Gone, Seen::Copy(s)) => s.token >= mine && !s.exists,
+            (Goal::Gone, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none() && !s.registered,
+            // What was seen is another kind of object.
             (
                 Goal::Drained
                 | Goal::ReplicationStopped
@@ -277,11 +356,18 @@ impl Op {
                 | Goal::Cut
                 | Goal::RolledBack { .. }
                 | Goal::ReadWrite
-                | Goal::Replicating,
-                Seen::Host(_) | Seen::Vm(_),
-            )
-            | (Goal::Fenced | Goal::Mounted, Seen::Lun(_) | Seen::Vm(_))
-            | (Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder, Seen::Lun(_) | Seen::Host(_)) => false,
+                | Goal::Replicating
+                | Goal::Fenced
+                | Goal::Mounted
+                | Goal::Stopped { .. }
+                | Goal::Running { .. }
+                | Goal::Placeholder
+                | Goal::Ran
+                | Goal::Copied
+                | Goal::CopiedAt { .. }
+                | Goal::Gone,
+                Seen::Lun(_) | Seen::Host(_) | Seen::Vm(_) | Seen::Step(_) | Seen::Copy(_),
+            ) => false,
         }
     }
 }

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::ids::{Digest, GroupIx, PlanKey};
+use crate::ids::{Digest, GroupIx, PlanKey, StepKey, VmIx};
 use crate::time::Millis;
 
 /// A validated recovery plan.
@@ -20,6 +20,8 @@ pub struct Plan {
     pub stop: StopStep,
     /// How its VMs start.
     pub start: StartStep,
+    /// What else is done while they start, in this order where several come at the same time.
+    pub steps: Vec<PlanStep>,
     /// Digest of all of the above in names: what both sites compare before a failover (I21).
     pub hash: Digest,
 }
@@ -56,4 +58,86 @@ pub enum OnFailure {
     Skip,
     /// Hold the VM, go on with what does not need it, and ask an operator: try again, or skip.
     Ask,
+}
+
+/// A step besides the starting of VMs, at the site that takes a group (F6). Each group of the plan goes through it by
+/// itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanStep {
+    /// Stable key, of `plan/step`.
+    pub key: StepKey,
+    /// Name, unique in its plan.
+    pub name: String,
+    /// When.
+    pub at: When,
+    /// The only group that goes through it; `None`: each of the plan.
+    pub group: Option<GroupIx>,
+    /// What is done.
+    pub act: Act,
+    /// How often a command that failed is tried again before `on_failure` applies.
+    pub retries: u8,
+    /// What a command that failed for good does to the run.
+    pub on_failure: OnFailure,
+    /// Whether a test of the plan goes through it, too (F8).
+    pub in_test: bool,
+}
+
+/// When a step comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum When {
+    /// Before any VM of the group starts.
+    First,
+    /// Before the VMs of this tier start. A tier of which nothing starts is passed over.
+    BeforeTier(u8),
+    /// Once every VM of this tier is recovered or has failed.
+    AfterTier(u8),
+    /// Before this VM starts, once what it depends on is ready.
+    BeforeVm(VmIx),
+    /// Once this VM is ready; until then it does not count as recovered.
+    AfterVm(VmIx),
+    /// After every VM of the group.
+    Last,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// An adapter runs a program. Doing it twice must be doing it once: whether it ran is in doubt after a crash (J3).
+    Command {
+        /// The program and its arguments, at least the program.
+        line: Vec<String>,
+        /// How long it may take before the adapter ends it, more than zero.
+        timeout: Millis,
+    },
+    /// A person is asked to go on.
+    Prompt {
+        /// What is asked.
+        text: String,
+        /// How long; zero: until somebody answers.
+        timeout: Millis,
+        /// What counts as the answer after that.
+        default: Reply,
+    },
+    /// Nothing, for this time.
+    Delay(Millis),
+}
+
+/// What a person says to a prompt, or to a step that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Reply {
+    /// Go on; a command that failed is passed over.
+    Continue,
+    /// Try the command again. To a prompt the same as `Continue`.
+    Retry,
+    /// Stop the run where it is.
+    Abort,
+}
+
+impl Plan {
+    /// A step of this plan.
+    #[must_use]
+    pub fn step(&self, key: StepKey) -> Option<&PlanStep> {
+        self.steps.iter().find(|step| step.key == key)
+    }
 }

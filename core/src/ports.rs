@@ -26,9 +26,10 @@ use crate::time::Instant;
 
 /// The hosts of one site.
 pub trait Hosts {
-    /// Does an operation on a host or a VM; [`Fact::Answer`] follows. Doing one twice is doing it once.
+    /// Does an operation on a host or a VM, or runs a command of a plan; [`Fact::Answer`] follows. Doing one twice is
+    /// doing it once.
     fn submit(&mut self, op: &Op);
-    /// Looks at a host or a VM; [`Fact::Observed`] follows, with the token recorded for it.
+    /// Looks at a host, a VM or a command; [`Fact::Observed`] follows, with the token recorded for it.
     fn observe(&mut self, group: GroupKey, target: Target);
     /// Asks a host for the state of all its paths; [`Fact::Path`] for each follows.
     fn poll(&mut self, host: HostKey);
@@ -40,7 +41,7 @@ pub trait Hosts {
 
 /// The arrays of one site.
 pub trait Arrays {
-    /// Does an operation on a LUN; [`Fact::Answer`] follows. Doing one twice is doing it once.
+    /// Does an operation on a LUN or a test's copy of one; [`Fact::Answer`] follows. Doing one twice is doing it once.
     fn submit(&mut self, op: &Op);
     /// Looks at a LUN; [`Fact::Observed`] follows, with the token recorded for it.
     fn observe(&mut self, group: GroupKey, target: Target);
@@ -177,12 +178,16 @@ impl<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch> Pump<H, A, J,
                 Effect::AskArray { array, lun } => parts.arrays.ask(array, lun),
                 Effect::Acknowledge { lun } => parts.hosts.acknowledge(lun),
                 Effect::Do(op) => match op.id.target {
-                    Target::Lun(_) => parts.arrays.submit(&op),
-                    Target::Host(_) | Target::Vm(_) => parts.hosts.submit(&op),
+                    Target::Lun(_) | Target::TestLun(_) => parts.arrays.submit(&op),
+                    Target::Host(_) | Target::Vm(_) | Target::Step(_) | Target::TestVm(_) | Target::TestStep(_) => {
+                        parts.hosts.submit(&op);
+                    }
                 },
                 Effect::Observe { group, target } => match target {
-                    Target::Lun(_) => parts.arrays.observe(group, target),
-                    Target::Host(_) | Target::Vm(_) => parts.hosts.observe(group, target),
+                    Target::Lun(_) | Target::TestLun(_) => parts.arrays.observe(group, target),
+                    Target::Host(_) | Target::Vm(_) | Target::Step(_) | Target::TestVm(_) | Target::TestStep(_) => {
+                        parts.hosts.observe(group, target);
+                    }
                 },
                 Effect::Event(event) => parts.watch.event(event),
                 Effect::Claim(claim) => parts.agent.claim(now, claim),

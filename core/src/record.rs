@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::event::Alert;
-use crate::ids::{Epoch, GroupKey, HostKey, LunKey, Turn, VmKey};
+use crate::ids::{Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
 use crate::message::{Left, Offer};
 use crate::operation::{Point, Token};
 use crate::waiver::Override;
@@ -97,6 +97,12 @@ pub struct GroupRecord {
     pub tries: u8,
     /// An automatic failover happened within the cooldown; it starts again in full after a restart (M5).
     pub cooling: bool,
+    /// A test of the group's plan, at the site that would take it (F8).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub test: Option<Test>,
+    /// Number of the last test; rises with each.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub tests: Turn,
     /// Why nothing more is done without an operator.
     pub latch: Option<Latch>,
     /// Overrides that an operator gave, each used once (I22).
@@ -123,6 +129,8 @@ impl GroupRecord {
             placement: BTreeMap::new(),
             tries: 0,
             cooling: false,
+            test: None,
+            tests: Turn(0),
             latch: None,
             overrides: 0,
             last_override: None,
@@ -282,6 +290,25 @@ pub struct Take {
     pub points: BTreeMap<LunKey, Option<Point>>,
     /// VMs that are not started any more, or not yet.
     pub verdicts: BTreeMap<VmKey, VmVerdict>,
+    /// Steps of the plan that are behind, or that wait for a person (F6).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub steps: BTreeMap<StepKey, StepVerdict>,
+}
+
+impl Take {
+    /// The beginning of taking a group.
+    #[must_use]
+    pub const fn new(phase: TakePhase, turn: Turn, offer: Offer) -> Self {
+        Self {
+            phase,
+            turn,
+            offer,
+            luns: BTreeMap::new(),
+            points: BTreeMap::new(),
+            verdicts: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        }
+    }
 }
 
 /// How far the taking side is.
@@ -309,6 +336,46 @@ pub enum TakePhase {
     PuttingBack,
 }
 
+/// A test of a plan on copies (F8).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Test {
+    /// How far it is.
+    pub phase: TestPhase,
+    /// The epoch in which it was begun. Its copies keep its tokens, whatever becomes of the group.
+    pub epoch: Epoch,
+    /// Its number: what a turn is to the group itself.
+    pub number: Turn,
+    /// The plan that is tested.
+    pub plan: PlanKey,
+    /// VMs that could not be started.
+    pub verdicts: BTreeMap<VmKey, VmVerdict>,
+    /// Steps of the plan that are behind.
+    pub steps: BTreeMap<StepKey, StepVerdict>,
+}
+
+impl Test {
+    /// The beginning of a test.
+    #[must_use]
+    pub const fn new(epoch: Epoch, number: Turn, plan: PlanKey) -> Self {
+        Self { phase: TestPhase::Copying, epoch, number, plan, verdicts: BTreeMap::new(), steps: BTreeMap::new() }
+    }
+}
+
+/// How far a test is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum TestPhase {
+    /// The recovery LUNs are copied.
+    Copying,
+    /// VMs start on the copies, in an isolated network.
+    Starting,
+    /// They run, or have failed, until somebody ends the test.
+    Running,
+    /// What the test made is taken away.
+    Clearing,
+}
+
 /// A decision about one VM that outlives a restart. VMs without one are started, or being started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -319,4 +386,16 @@ pub enum VmVerdict {
     Asked,
     /// It is not in scope: registered, powered off.
     NotInScope,
+}
+
+/// A decision about one step of a plan that outlives a restart. Steps without one are under way, or still to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum StepVerdict {
+    /// It is behind.
+    Done,
+    /// It failed, and the run goes on without it.
+    Skipped,
+    /// It failed: an operator is asked.
+    Asked,
 }

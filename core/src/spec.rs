@@ -21,19 +21,25 @@
 //! # Ok::<(), inventory::ConfigError>(())
 //! ```
 
+mod plan;
 mod policy;
 #[cfg(feature = "serde")]
 mod short;
+mod subnet;
 mod text;
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
-pub use policy::{Arbiter, Deputy, Grouping, Plan, PlanGroup, Policy, Recovery, Rule, SitePolicy, Waits};
+pub use plan::{Edge, Plan, PlanGroup, PlanStep};
+pub use policy::{Arbiter, Deputy, Grouping, Policy, Recovery, Rule, SitePolicy, Waits};
+pub use subnet::{Subnet, SubnetError};
 pub use text::{Memory, Span, TextError};
 
 use crate::inventory::Readiness;
+use crate::plan::OnFailure;
 
 /// The name of what a site has where it lists no pools, no folders or no networks: one of each, called this.
 pub const DEFAULT: &str = "default";
@@ -138,6 +144,14 @@ pub struct Mapping {
     /// Networks, name to name.
     #[cfg_attr(feature = "serde", serde(default))]
     pub networks: BTreeMap<String, String>,
+    /// Networks of `to` that tests use, by the network of `to` that a recovery would use (F8). Where none is said, the
+    /// adapter makes an isolated one.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub test_networks: BTreeMap<String, String>,
+    /// Subnets, as `10.1.0.0/16`: an address in the one at `from` becomes the address with the same host part in the one
+    /// at `to`, and back (F6). Both have the same length of prefix.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub subnets: BTreeMap<Subnet, Subnet>,
 }
 
 /// `[[lun]]`: a LUN, with its replica at the other site if it has one.
@@ -241,6 +255,16 @@ pub struct Vm {
     /// When it counts as ready. Default: when it is powered on.
     #[cfg_attr(feature = "serde", serde(default = "Vm::ready"))]
     pub ready: Readiness,
+    /// With `ready = "probe"`, and only then: what the adapter probes, `tcp:PORT` or a program with its arguments.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub probe: Option<String>,
+    /// What happens when it cannot be started or does not become ready. Default: what the plan says.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "Option::is_none"))]
+    pub on_failure: Option<OnFailure>,
+    /// Its IP address at each site, by the site's name. Where it has one at its own site and none is said for the other,
+    /// the mapping's `subnets` give it.
+    #[cfg_attr(feature = "serde", serde(default, skip_serializing_if = "BTreeMap::is_empty"))]
+    pub address: BTreeMap<String, IpAddr>,
 }
 
 /// `[[group]]`: a protection group, the smallest set that fails over alone (I13).
@@ -359,6 +383,9 @@ impl Vm {
             critical: false,
             memory: Self::MEMORY,
             ready: Readiness::PowerOn,
+            probe: None,
+            on_failure: None,
+            address: BTreeMap::new(),
         }
     }
 }

@@ -89,9 +89,7 @@ impl GroupState {
             Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown | Work::Give(_) => {
                 let Some(offer) = self.an_offer(cx) else { return };
                 let verdicts = self.vms_on_lost_luns(cx);
-                let (luns, points) = (BTreeMap::new(), BTreeMap::new());
-                let phase = TakePhase::Stopping;
-                self.enter(cx, Work::Take(Take { phase, turn: before, offer, luns, points, verdicts }));
+                self.enter(cx, Work::Take(Take { verdicts, ..Take::new(TakePhase::Stopping, before, offer) }));
             }
         }
         cx.event(Event::Aborted { group: self.record.group, turn });
@@ -103,8 +101,8 @@ impl GroupState {
         let turn = self.record.authority.next_turn();
         self.run.led = Led::InOrder;
         self.forget();
-        let (luns, points, verdicts) = (BTreeMap::new(), BTreeMap::new(), self.vms_on_lost_luns(cx));
-        self.enter(cx, Work::Take(Take { phase: TakePhase::PuttingBack, turn, offer, luns, points, verdicts }));
+        let verdicts = self.vms_on_lost_luns(cx);
+        self.enter(cx, Work::Take(Take { verdicts, ..Take::new(TakePhase::PuttingBack, turn, offer) }));
     }
 
     /// VMs that a recovery has not started stay as they are when it is put back (M3).
@@ -141,9 +139,8 @@ impl GroupState {
         }
         self.owner_anew(cx);
         self.start_cooldown(cx);
-        let (luns, points, verdicts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         self.forget();
-        self.enter(cx, Work::Take(Take { phase: TakePhase::Cutting, turn, offer, luns, points, verdicts }));
+        self.enter(cx, Work::Take(Take::new(TakePhase::Cutting, turn, offer)));
     }
 
     /// What was true of the group in another epoch is true no more.

@@ -204,14 +204,8 @@ impl GroupState {
         }
         if stopped {
             self.forget();
-            let take = Take {
-                phase: TakePhase::PuttingBack,
-                turn,
-                offer,
-                luns: BTreeMap::new(),
-                points: BTreeMap::new(),
-                verdicts: self.vms_on_lost_luns(cx),
-            };
+            let verdicts = self.vms_on_lost_luns(cx);
+            let take = Take { verdicts, ..Take::new(TakePhase::PuttingBack, turn, offer) };
             self.enter(cx, Work::Take(take));
         } else {
             self.enter(cx, Work::Idle);

@@ -84,15 +84,7 @@ impl GroupState {
         };
         let reserved = matches!(&self.record.work, Work::Take(t) if t.turn == turn && t.offer == offer);
         if !reserved {
-            let take = Take {
-                phase: TakePhase::Reserved,
-                turn,
-                offer,
-                luns: BTreeMap::new(),
-                points: BTreeMap::new(),
-                verdicts: BTreeMap::new(),
-            };
-            self.enter(cx, Work::Take(take));
+            self.enter(cx, Work::Take(Take::new(TakePhase::Reserved, turn, offer)));
             self.hold_room(cx, placement);
         }
         self.run.waits.insert(Wait::Ttl, cx.now + cx.site.policy.waits.prepare_ttl);
@@ -236,10 +228,7 @@ impl GroupState {
         }
         self.clear(cx, |a| !matches!(a, Alert::InDoubt { .. } | Alert::Returned { .. }));
         let plan = cx.site.inventory.plans.by_key(offer.plan).map(|(_, plan)| plan.hash);
-        let points = BTreeMap::new();
-        let verdicts = BTreeMap::new();
-        let take = Take { phase: TakePhase::Cutting, turn, offer, luns, points, verdicts };
-        self.enter(cx, Work::Take(take));
+        self.enter(cx, Work::Take(Take { luns, ..Take::new(TakePhase::Cutting, turn, offer) }));
         if plan != Some(offer.plan_hash) {
             self.latch(cx, Latch::StepFailed);
         }

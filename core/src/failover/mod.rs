@@ -5,24 +5,30 @@
 
 mod ask;
 mod authority;
+mod course;
 mod give;
+mod learn;
 mod messages;
 mod operations;
 mod placement;
 mod protect;
 mod quiesce;
 mod start;
+mod steps;
 mod take;
+mod test;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+pub(crate) use course::Course;
 pub(crate) use operations::OpRun;
+pub(crate) use placement::place;
 
 use crate::authority::agent::Told;
 use crate::effect::{Effect, Effects};
 use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
-use crate::ids::{Epoch, GroupIx, HostIx, LunKey, Turn, VmKey};
+use crate::ids::{Epoch, GroupIx, HostIx, LunKey, Turn};
 use crate::inventory::{Group, Site};
 use crate::message::{Body, Left, Message, Progress, Stage};
 use crate::operation::{Point, ReplicationSeen, Target};
@@ -101,6 +107,8 @@ pub enum Wait {
     Operation,
     /// A started VM is not ready in time (F6).
     Ready,
+    /// A prompt counts as answered, or a delay is over (F6).
+    Step,
     /// The agent has not answered a claim (O10).
     Claim,
 }
@@ -140,12 +148,12 @@ pub(crate) struct Run {
     pub(crate) points: BTreeMap<LunKey, Option<Point>>,
     /// Replication of LUNs that could not be drained, as of their loss (F2a).
     pub(crate) undrained: BTreeMap<LunKey, ReplicationSeen>,
-    /// VMs that have been seen ready (F6).
-    pub(crate) ready: BTreeSet<VmKey>,
-    /// When a started VM must be ready.
-    pub(crate) ready_by: BTreeMap<VmKey, Instant>,
-    /// The tier that is open (F6).
-    pub(crate) tier: u8,
+    /// How far VMs have started (F6).
+    pub(crate) starts: course::Starts,
+    /// The same of a test (F8).
+    pub(crate) test_starts: course::Starts,
+    /// Points that a test's copies are at (F8).
+    pub(crate) copied: BTreeMap<LunKey, Option<Point>>,
     /// The peer asked what this site knows; told once it is durable (J5).
     pub(crate) tell: bool,
     /// An answer that the peer waits for, to be sent once the record is durable.
@@ -184,7 +192,7 @@ impl GroupState {
 
     /// A group as its record left it.
     pub(crate) fn of(record: GroupRecord) -> Self {
-        let run = Run { observe_first: record.work != Work::Idle, tier: 0, ..Run::default() };
+        let run = Run { observe_first: record.work != Work::Idle || record.test.is_some(), ..Run::default() };
         Self { record, durability: Durability::Clean, run }
     }
 
@@ -234,6 +242,10 @@ impl GroupState {
     /// Opens, changes or ends the workflow. What the run held for the phase before is dropped; operations that are in
     /// doubt are not (J3).
     pub(crate) fn enter(&mut self, cx: &mut Cx<'_>, work: Work) {
+        // F8: the real thing ends a test.
+        if work != Work::Idle {
+            self.end_test(cx);
+        }
         self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation | Wait::Claim));
         self.run.acquiring = false;
         self.clear(cx, |a| matches!(a, Alert::PeerSilent { .. } | Alert::Held { .. }));
@@ -259,13 +271,11 @@ impl GroupState {
 
     /// Drops what a workflow learned; operations that may still take effect stay (J3).
     pub(crate) fn forget(&mut self) {
-        self.run.ops.retain(|_, op| op.let_go());
+        self.run.ops.retain(|target, op| target.is_of_test() || op.let_go());
         self.run.drained.clear();
         self.run.points.clear();
         self.run.undrained.clear();
-        self.run.ready.clear();
-        self.run.ready_by.clear();
-        self.run.tier = 0;
+        self.run.starts = course::Starts::default();
         self.run.progress = None;
     }
 
@@ -328,15 +338,16 @@ impl GroupState {
     pub(crate) fn deadline(&self) -> Option<(Instant, Wait)> {
         let waits = self.run.waits.iter().map(|(&w, &at)| (at, w));
         let ops = self.run.ops.values().filter_map(OpRun::deadline).map(|at| (at, Wait::Operation));
-        let ready = self.run.ready_by.values().map(|&at| (at, Wait::Ready));
-        waits.chain(ops).chain(ready).min()
+        let starts = [&self.run.starts, &self.run.test_starts].into_iter().flat_map(course::Starts::deadlines);
+        waits.chain(ops).chain(starts).min()
     }
 
     /// Moves every deadline earlier.
     pub(crate) fn shift(&mut self, by: Millis) {
         let back = |at: &mut Instant| *at = Instant(at.0.saturating_sub(by.0));
         self.run.waits.values_mut().for_each(back);
-        self.run.ready_by.values_mut().for_each(back);
+        self.run.starts.shift(by);
+        self.run.test_starts.shift(by);
         self.run.ops.values_mut().for_each(|op| op.shift(by));
     }
 
@@ -362,6 +373,7 @@ impl GroupState {
             Work::Give(give) => self.step_give(cx, g, give.phase),
             Work::Take(take) => self.step_take(cx, g, take.phase),
         }
+        self.step_test(cx, g);
         if self.clean() {
             self.say_what_is_due(cx);
         }

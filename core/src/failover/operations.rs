@@ -1,12 +1,13 @@
 //! Driving operations: desired states, answers, doubts (J2 to J4, I12).
 
-use super::{Cx, GroupState};
+use super::{Cx, GroupState, course::Course};
 use crate::effect::Effect;
 use crate::event::{Alert, Event};
 use crate::guard::{self, Guard};
-use crate::ids::{Epoch, GroupIx, HostIx, Turn};
-use crate::message::Scope;
+use crate::ids::{Epoch, GroupIx, HostIx, StepKey, Turn};
+use crate::inventory::Site;
 use crate::operation::{Failure, Goal, Op, OpId, Seen, Target, Token};
+use crate::plan::Act;
 use crate::record::Work;
 use crate::time::{Instant, Millis};
 
@@ -129,7 +130,7 @@ impl GroupState {
         let id = OpId {
             group: self.record.group,
             token: Token { epoch, turn, step: goal.step() },
-            plan: self.plan_digest(cx, g, turn),
+            plan: self.plan_digest(cx, g, turn, target),
             target,
         };
         if let Some(run) = self.run.ops.get_mut(&target) {
@@ -163,8 +164,9 @@ impl GroupState {
 
     /// Digest of the plan that is run; of the group, where none is (J2): also for what is fenced after a release, which
     /// outlives the workflow.
-    fn plan_digest(&self, cx: &Cx<'_>, g: GroupIx, turn: Turn) -> crate::ids::Digest {
+    fn plan_digest(&self, cx: &Cx<'_>, g: GroupIx, turn: Turn, target: Target) -> crate::ids::Digest {
         match &self.record.work {
+            _ if target.is_of_test() => self.course_plan(cx, Course::Test).map_or_else(Default::default, |p| p.hash),
             _ if turn == Turn(0) => cx.site.inventory.groups[g].hash,
             Work::Give(give) => give.offer.plan_hash,
             Work::Take(take) => take.offer.plan_hash,
@@ -198,9 +200,10 @@ impl GroupState {
         cx.out.push(Effect::Do(op));
         let waits = &cx.site.policy.waits;
         let span = match (op.id.target, op.goal) {
-            (Target::Lun(_), _) => waits.array_op,
+            (Target::Lun(_) | Target::TestLun(_), _) => waits.array_op,
             (Target::Vm(_), Goal::Stopped { grace: Some(grace) }) => waits.host_op + grace,
-            (Target::Host(_) | Target::Vm(_), _) => waits.host_op,
+            (Target::Step(step) | Target::TestStep(step), _) => waits.host_op + time_of(cx.site, step),
+            (Target::Host(_) | Target::Vm(_) | Target::TestVm(_), _) => waits.host_op,
         };
         State::Issued(cx.now + span)
     }
@@ -265,7 +268,7 @@ impl GroupState {
     }
 
     fn failed(&mut self, cx: &mut Cx<'_>, target: Target, run: OpRun, failure: Failure) {
-        let (retries, pause) = self.retries(cx, run.op.goal);
+        let (retries, pause) = self.retries(cx, target, run.op.goal);
         let fails = run.fails.saturating_add(1);
         if let Some(r) = self.run.ops.get_mut(&target) {
             r.fails = fails;
@@ -279,13 +282,16 @@ impl GroupState {
     }
 
     /// How often a definite failure is tried again, and after which pause.
-    fn retries(&self, cx: &Cx<'_>, goal: Goal) -> (u8, Millis) {
+    fn retries(&self, cx: &Cx<'_>, target: Target, goal: Goal) -> (u8, Millis) {
         let waits = &cx.site.policy.waits;
-        match (goal, &self.record.work) {
-            (Goal::Running { .. }, Work::Take(take)) => match cx.site.inventory.plans.by_key(take.offer.plan) {
-                Some((_, plan)) => (plan.start.retries, plan.start.retry_delay),
-                None => (0, waits.observe),
-            },
+        let course = if target.is_of_test() { Course::Test } else { Course::Recovery };
+        let plan = self.course_plan(cx, course);
+        match (goal, plan, target) {
+            (Goal::Running { .. }, Some(plan), _) => (plan.start.retries, plan.start.retry_delay),
+            (Goal::Ran, Some(plan), Target::Step(step) | Target::TestStep(step)) => {
+                (plan.step(step).map_or(0, |step| step.retries), plan.start.retry_delay)
+            }
+            (Goal::Running { .. } | Goal::Ran, ..) => (0, waits.observe),
             _ => (waits.doubt_limit, waits.observe),
         }
     }
@@ -363,38 +369,13 @@ impl GroupState {
     pub(crate) fn retry_failed(&mut self) {
         self.run.ops.retain(|_, run| !matches!(run.state, State::Failed(_)));
     }
+}
 
-    /// What a reached state tells besides that it is reached.
-    fn learn(&mut self, op: &Op, seen: &Seen) {
-        let (Target::Lun(lun), Seen::Lun(s)) = (op.id.target, seen) else { return };
-        match op.goal {
-            Goal::Drained => {
-                self.run.drained.insert(lun, s.replication.point.unwrap_or_default());
-            }
-            Goal::Cut => {
-                self.run.points.insert(lun, s.replication.point);
-            }
-            Goal::ReadOnly => {
-                self.run.undrained.insert(lun, s.replication);
-            }
-            Goal::ReplicationStopped
-            | Goal::RolledBack { .. }
-            | Goal::ReadWrite
-            | Goal::Replicating
-            | Goal::Fenced
-            | Goal::Mounted
-            | Goal::Stopped { .. }
-            | Goal::Running { .. }
-            | Goal::Placeholder => {}
-        }
-    }
-
-    /// Which VMs the open run starts.
-    pub(crate) fn scope(&self) -> Scope {
-        match &self.record.work {
-            Work::Give(give) => give.offer.scope,
-            Work::Take(take) => take.offer.scope,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => Scope::All,
-        }
+/// How long a command of a plan may take.
+fn time_of(site: &Site, step: StepKey) -> Millis {
+    let step = site.inventory.plans.iter().find_map(|(_, plan)| plan.step(step));
+    match step.map(|step| &step.act) {
+        Some(Act::Command { timeout, .. }) => *timeout,
+        Some(Act::Prompt { .. } | Act::Delay(_)) | None => Millis::ZERO,
     }
 }

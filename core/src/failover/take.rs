@@ -4,7 +4,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use super::operations::Ensured;
-use super::{Cx, GroupState, Reply, Wait};
+use super::{Course, Cx, GroupState, Reply, Wait};
 use crate::event::Alert;
 use crate::guard::{self, Guard};
 use crate::ids::{GroupIx, LunIx, LunKey};
@@ -26,7 +26,7 @@ impl GroupState {
             TakePhase::Cutting => self.cut(cx, g),
             TakePhase::Promoting => self.promote(cx, g),
             TakePhase::Starting => {
-                if self.start_vms(cx, g) {
+                if self.start_vms(cx, g, Course::Recovery) {
                     self.all_started(cx);
                 }
             }
@@ -154,7 +154,7 @@ impl GroupState {
         for &lun in luns.iter().filter(|&&l| !self.is_lost(l)).collect::<Vec<_>>() {
             writable &= self.ensure_or_alert(cx, g, at, Target::Lun(lun), Goal::ReadWrite);
         }
-        if !writable || !self.mount(cx, g) || !self.start_vms(cx, g) {
+        if !writable || !self.mount(cx, g) || !self.start_vms(cx, g, Course::Recovery) {
             return;
         }
         let left_out =

@@ -1,5 +1,6 @@
 //! From a deployment as written to valid types, kind by kind: what refers comes after what it refers to.
 
+mod addresses;
 mod digest;
 mod groups;
 mod mappings;
@@ -7,6 +8,7 @@ mod names;
 mod places;
 mod plans;
 mod policy;
+mod steps;
 mod storage;
 mod vms;
 
@@ -73,7 +75,7 @@ fn inventory(deployment: &Deployment) -> Result<Inventory, ConfigError> {
     check::replication(&names, &luns, &datastores, &vms)?;
     let order = vms::start_order(&vms)?;
     let mut groups = groups::groups(&names, &links, &luns, &datastores, &vms, &order)?;
-    let plans = plans::plans(&names)?;
+    let plans = plans::plans(&names, &vms)?;
 
     let mut inventory = Inventory {
         sites: names.sites.map(|site| SiteInfo { key: SiteKey::of(&site.name), name: site.name.clone() }),

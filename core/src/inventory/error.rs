@@ -1,10 +1,12 @@
 //! What can be wrong with a deployment: each message names the offending object and says what to change.
 
 mod object;
+mod step;
 
 use alloc::string::String;
 
 pub use object::{Kind, Object};
+pub use step::{AddressError, StepError, SubnetPair};
 
 use crate::spec::Span;
 
@@ -111,6 +113,46 @@ pub enum ConfigError {
         bound: &'static str,
         /// The value that results from that.
         limit: Span,
+    },
+    /// A step of a plan.
+    #[error("step `{step}` of plan `{plan}`: {why}")]
+    Step {
+        /// The plan.
+        plan: String,
+        /// The step.
+        step: String,
+        /// What is wrong with it.
+        why: StepError,
+    },
+    /// Groups of a plan that wait for each other.
+    #[error("in plan `{plan}` group `{group}` comes after itself by way of `after`: break the circle")]
+    AfterItself {
+        /// The plan.
+        plan: String,
+        /// One of the groups.
+        group: String,
+    },
+    /// An address of a VM.
+    #[error("VM `{vm}`: {why}")]
+    Address {
+        /// The VM.
+        vm: String,
+        /// What is wrong with it.
+        why: AddressError,
+    },
+    /// Subnets of a mapping.
+    #[error("{by}: {why}")]
+    Subnets {
+        /// The mapping.
+        by: Object,
+        /// What is wrong with them.
+        why: SubnetPair,
+    },
+    /// `probe` without `ready = "probe"`, or the other way round.
+    #[error("VM `{vm}` has only one of `ready = \"probe\"` and `probe`: write both, or neither")]
+    Probe {
+        /// The VM.
+        vm: String,
     },
     /// Length, drift and margin of the leases do not go together (O2).
     #[error("[policy.arbiter]: {0}")]

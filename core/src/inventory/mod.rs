@@ -10,15 +10,16 @@ mod table;
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::net::IpAddr;
 
-pub use error::{ConfigError, Kind, Object};
+pub use error::{AddressError, ConfigError, Kind, Object, StepError, SubnetPair};
 pub use table::Table;
 
 use crate::ids::{
     ArrayIx, ArrayKey, DatastoreIx, DatastoreKey, Digest, GroupIx, GroupKey, HostIx, HostKey, LunIx, LunKey, PlanIx,
     PoolIx, Side, SiteKey, VmIx, VmKey,
 };
-use crate::plan::Plan;
+use crate::plan::{OnFailure, Plan};
 use crate::policy::Policy;
 use crate::time::Millis;
 
@@ -181,6 +182,10 @@ pub struct Vm {
     pub memory: u64,
     /// What counts as ready (F6).
     pub ready: Readiness,
+    /// What the adapter probes, with [`Readiness::Probe`]: `tcp:PORT`, or a program with its arguments.
+    pub probe: Option<String>,
+    /// What happens when it cannot be started or does not become ready; `None`: what the plan says (F6).
+    pub on_failure: Option<OnFailure>,
     /// Where it may run, by [`Side`]; `None`: an inventory mapping is missing (P2), or no
     /// group protects it.
     pub place: [Option<Place>; 2],
@@ -194,6 +199,19 @@ pub enum Readiness {
     PowerOn,
     /// When its guest sends its first heartbeat.
     Heartbeat,
+    /// When the adapter's probe of it is answered for the first time.
+    Probe,
+}
+
+impl Readiness {
+    /// Whether somebody has to say so after the power-on.
+    #[must_use]
+    pub const fn is_told(self) -> bool {
+        match self {
+            Self::Heartbeat | Self::Probe => true,
+            Self::PowerOn => false,
+        }
+    }
 }
 
 /// Where a VM runs at one site.
@@ -205,6 +223,10 @@ pub struct Place {
     pub folder: String,
     /// Network.
     pub network: String,
+    /// The isolated network that a test's copy is put into; `None`: one of its own, made for the test (F8).
+    pub test_network: Option<String>,
+    /// Its address there, where the deployment says one or a subnet rule gives one (F6).
+    pub address: Option<IpAddr>,
     /// The pool's hosts that mount all of the VM's LUNs at this site, at least one.
     pub hosts: Vec<HostIx>,
 }

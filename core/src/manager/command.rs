@@ -7,7 +7,7 @@ use super::stake::agreed;
 use crate::effect::Effects;
 use crate::error::Rejected;
 use crate::failover::GroupState;
-use crate::ids::{GroupIx, GroupKey, VmKey};
+use crate::ids::{GroupIx, GroupKey};
 use crate::input::Command;
 use crate::inventory::Site;
 use crate::message::Scope;
@@ -84,8 +84,16 @@ impl RecoveryManager {
                 });
             }
             Command::TakeOver(given) => self.take_over(site, now, effects, given)?,
-            Command::RetryVm(vm) => self.answer_step(site, now, effects, vm, false)?,
-            Command::SkipVm(vm) => self.answer_step(site, now, effects, vm, true)?,
+            Command::RetryVm(vm) => self.answer_vm(site, now, effects, vm, false)?,
+            Command::SkipVm(vm) => self.answer_vm(site, now, effects, vm, true)?,
+            Command::AnswerStep { group, step, reply } => {
+                self.answer_step(site, now, effects, (group, step), reply)?;
+            }
+            Command::Test(key) => self.test(site, now, effects, key)?,
+            Command::EndTest(key) => {
+                let g = self.open(site, key, |s| s.record.test.is_some())?;
+                self.with(site, now, effects, g, GroupState::end_test);
+            }
             Command::Maintenance(on) => {
                 if self.site_record.maintenance != on {
                     self.site_record.maintenance = on;
@@ -154,27 +162,6 @@ impl RecoveryManager {
             }
         });
         Ok(())
-    }
-
-    fn answer_step(
-        &mut self,
-        site: &Site,
-        now: Instant,
-        effects: &mut Effects,
-        vm: VmKey,
-        skip: bool,
-    ) -> Result<(), Rejected> {
-        let group = site.inventory.vms.by_key(vm).and_then(|(_, v)| v.group);
-        let g = group.ok_or(Rejected::UnknownVm(vm))?;
-        if !self.groups[g.0 as usize].run.verified {
-            return Err(Rejected::Unverified { name: name(site, g) });
-        }
-        if self.with(site, now, effects, g, |state, cx| state.answer_step(cx, vm, skip)) {
-            Ok(())
-        } else {
-            self.touched.remove(&g);
-            Err(Rejected::NothingToDo { name: name(site, g) })
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The recovery manager: the deciding machine of one site. This module routes; it decides nothing.
 
+mod answer;
 mod apd;
 mod check;
 mod command;
@@ -18,7 +19,7 @@ use crate::detection::Detector;
 use crate::effect::{Effect, Effects, SaveId};
 use crate::error::Violation;
 use crate::event::Event;
-use crate::failover::{Cx, Durability, GroupState, Slots, Wait};
+use crate::failover::{Course, Cx, Durability, GroupState, Slots, Wait};
 use crate::grouping::{GroupTimer, Grouping};
 use crate::ids::{Digest, GroupIx, GroupKey, LunIx, LunKey};
 use crate::input::{Fact, ProbeId};
@@ -126,10 +127,16 @@ impl RecoveryManager {
             Fact::Observed { group, target, seen } => {
                 self.group(site, now, effects, group, |state, cx, _| state.observed(cx, target, seen.as_ref()));
             }
+            Fact::TestHeartbeat(vm) => {
+                let group = site.inventory.vms.by_key(vm).and_then(|(_, vm)| vm.group);
+                if let Some(g) = group {
+                    self.with(site, now, effects, g, |state, cx| state.heartbeat(cx, g, vm, Course::Test));
+                }
+            }
             Fact::Heartbeat(vm) => {
                 let group = site.inventory.vms.by_key(vm).and_then(|(_, vm)| vm.group);
                 if let Some(g) = group {
-                    self.with(site, now, effects, g, |state, cx| state.heartbeat(cx, g, vm));
+                    self.with(site, now, effects, g, |state, cx| state.heartbeat(cx, g, vm, Course::Recovery));
                 }
             }
         }
@@ -164,7 +171,7 @@ impl RecoveryManager {
             record: &state.record,
             durable: state.durability == Durability::Clean,
             verified: state.run.verified,
-            ready: state.run.ready.iter().filter_map(|&vm| site.inventory.vms.find(vm)).collect(),
+            ready: state.run.starts.ready.iter().filter_map(|&vm| site.inventory.vms.find(vm)).collect(),
             placement: group
                 .vms
                 .iter()
@@ -386,10 +393,9 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
                     state.enter(cx, Work::Idle);
                 }
             }
-            Wait::Tier => state.tier_delay_over(cx, g),
-            Wait::Operation | Wait::Ready | Wait::Claim => {}
+            Wait::Tier | Wait::Step | Wait::Operation | Wait::Ready | Wait::Claim => {}
         }
     }
     state.operations_due(cx);
-    state.ready_due(cx);
+    state.starts_due(cx, g);
 }

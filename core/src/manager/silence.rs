@@ -110,9 +110,7 @@ impl RecoveryManager {
                 }
                 Ok(placement) => {
                     let turn = state.record.authority.peer_turn();
-                    let (luns, points, verdicts) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-                    let phase = TakePhase::Acquiring { forced };
-                    state.enter(cx, Work::Take(Take { phase, turn, offer, luns, points, verdicts }));
+                    state.enter(cx, Work::Take(Take::new(TakePhase::Acquiring { forced }, turn, offer)));
                     state.hold_room(cx, placement);
                 }
             }

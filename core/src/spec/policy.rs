@@ -1,53 +1,11 @@
-//! Plans and policy as a person writes them.
+//! Policy as a person writes it.
 
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Span;
-use crate::plan::OnFailure;
 use crate::policy::{ErrorKind, Mode, RecoveryKind, Remainder};
-
-/// `[[plan]]`: a recovery plan.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(deny_unknown_fields, rename_all = "kebab-case"))]
-pub struct Plan {
-    /// Name.
-    pub name: String,
-    /// Its groups, at least one. A name alone stands for a group at priority 1.
-    pub groups: Vec<PlanGroup>,
-    /// How long a guest may take to shut down before it is powered off (F2). Zero: power off at once. Default 60 s.
-    #[cfg_attr(feature = "serde", serde(default = "Plan::stop_grace"))]
-    pub stop_grace: Span,
-    /// Pause between the end of one tier and the start of the next (F6). Default none.
-    #[cfg_attr(feature = "serde", serde(default))]
-    pub tier_delay: Span,
-    /// How long a started VM may take to become ready (F6), more than zero. Default 2 min.
-    #[cfg_attr(feature = "serde", serde(default = "Plan::ready_timeout"))]
-    pub ready_timeout: Span,
-    /// How often a failed start is tried again, 0 to 255. Default 2.
-    #[cfg_attr(feature = "serde", serde(default = "Plan::retries"))]
-    pub retries: u8,
-    /// Pause before a start is tried again. Default 5 s.
-    #[cfg_attr(feature = "serde", serde(default = "Plan::retry_delay"))]
-    pub retry_delay: Span,
-    /// What happens when a VM cannot be started or does not become ready. Default: skip it, with an alert.
-    #[cfg_attr(feature = "serde", serde(default = "Plan::on_failure"))]
-    pub on_failure: OnFailure,
-}
-
-/// A group of a plan, in [`Plan::groups`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(remote = "Self", deny_unknown_fields, rename_all = "kebab-case"))]
-pub struct PlanGroup {
-    /// Name of the group.
-    pub group: String,
-    /// 1 (first) to 255; a later one starts when the earlier is recovered or has failed (F9). Default 1.
-    #[cfg_attr(feature = "serde", serde(default = "super::one"))]
-    pub priority: u8,
-}
 
 /// `[policy]`: what the operator has decided beforehand. Everything has a default.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -201,47 +159,6 @@ pub struct Rule {
     pub recovery: Vec<RecoveryKind>,
     /// Name of the plan that is run. It must have every group that the rule can match.
     pub plan: String,
-}
-
-impl Plan {
-    /// A plan for these groups at priority 1, with the defaults.
-    #[must_use]
-    pub fn of(name: &str, groups: &[&str]) -> Self {
-        Self {
-            name: name.into(),
-            groups: groups.iter().map(|&group| PlanGroup::named(group)).collect(),
-            stop_grace: Self::stop_grace(),
-            tier_delay: Span::default(),
-            ready_timeout: Self::ready_timeout(),
-            retries: Self::retries(),
-            retry_delay: Self::retry_delay(),
-            on_failure: Self::on_failure(),
-        }
-    }
-
-    const fn stop_grace() -> Span {
-        Span::secs(60)
-    }
-    const fn ready_timeout() -> Span {
-        Span::secs(120)
-    }
-    const fn retries() -> u8 {
-        2
-    }
-    const fn retry_delay() -> Span {
-        Span::secs(5)
-    }
-    const fn on_failure() -> OnFailure {
-        OnFailure::Skip
-    }
-}
-
-impl PlanGroup {
-    /// A group at priority 1.
-    #[must_use]
-    pub fn named(group: &str) -> Self {
-        Self { group: group.into(), priority: 1 }
-    }
 }
 
 impl Recovery {

@@ -8,7 +8,7 @@ use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::{GroupKey, LunKey, VmKey};
 use farshore_core::inventory::Site;
 use farshore_core::operation::{
-    Failure, Goal, HostSeen, LunSeen, Op, Point, ReplicationSeen, Seen, Target, Token, VmSeen,
+    CopySeen, Failure, Goal, HostSeen, LunSeen, Op, Point, ReplicationSeen, Seen, StepSeen, Target, Token, VmSeen,
 };
 
 /// What is wrong with an object.
@@ -29,6 +29,8 @@ pub(crate) struct Objects {
     lost: BTreeSet<LunKey>,
     pub(crate) faults: BTreeMap<Target, Fault>,
     pub(crate) array: Option<ArrayAnswer>,
+    /// Newest points of LUNs that a test copies.
+    pub(crate) newest: BTreeMap<Target, Point>,
 }
 
 pub(crate) fn lun(name: &str) -> Target {
@@ -63,7 +65,7 @@ impl Objects {
                 seen.insert((group.key, Target::Vm(vm.key)), here);
             }
         }
-        Self { seen, lost: BTreeSet::new(), faults: BTreeMap::new(), array: None }
+        Self { seen, lost: BTreeSet::new(), faults: BTreeMap::new(), array: None, newest: BTreeMap::new() }
     }
 
     pub(crate) fn lose(&mut self, key: LunKey) {
@@ -130,6 +132,9 @@ impl Objects {
 
     fn carry_out(&mut self, op: &Op) -> Result<Seen, Failure> {
         let lost = matches!(op.id.target, Target::Lun(l) if self.is_lost(l));
+        if let Some(fresh) = fresh(op.id.target) {
+            self.seen.entry((op.id.group, op.id.target)).or_insert(fresh);
+        }
         let seen = self.seen.get_mut(&(op.id.group, op.id.target)).ok_or(Failure::Unknown)?;
         match seen {
             Seen::Lun(l) => {
@@ -152,16 +157,34 @@ impl Objects {
                 if op.id.token < v.token {
                     return Err(Failure::Superseded);
                 }
-                (v.token, v.registered) = (op.id.token, true);
+                (v.token, v.registered) = (op.id.token, op.goal != Goal::Gone);
                 v.running_on = if let Goal::Running { on } = op.goal { Some(v.running_on.unwrap_or(on)) } else { None };
+            }
+            Seen::Step(s) => (s.token, s.ran) = (op.id.token, true),
+            Seen::Copy(c) => {
+                (c.token, c.exists) = (op.id.token, op.goal != Goal::Gone);
+                c.point = match op.goal {
+                    Goal::CopiedAt { point } => Some(point),
+                    _ => self.newest.get(&op.id.target).copied(),
+                };
             }
         }
         Ok(*seen)
     }
 
     pub(crate) fn look(&self, group: GroupKey, target: Target) -> Option<Fact> {
-        let seen = self.seen.get(&(group, target)).copied();
+        let seen = self.seen.get(&(group, target)).copied().or_else(|| fresh(target));
         (self.faults.get(&target) != Some(&Fault::Dead)).then_some(Fact::Observed { group, target, seen })
+    }
+}
+
+/// What is not there before it is asked for.
+fn fresh(target: Target) -> Option<Seen> {
+    match target {
+        Target::Lun(_) | Target::Host(_) | Target::Vm(_) => None,
+        Target::Step(_) | Target::TestStep(_) => Some(Seen::Step(StepSeen::default())),
+        Target::TestLun(_) => Some(Seen::Copy(CopySeen::default())),
+        Target::TestVm(_) => Some(Seen::Vm(VmSeen { token: Token::default(), running_on: None, registered: false })),
     }
 }
 
@@ -178,6 +201,14 @@ fn change_lun(lun: &mut LunSeen, goal: Goal) {
         Goal::RolledBack { to } => replication.point = to.or(replication.point),
         Goal::ReadOnly => lun.writable = false,
         Goal::ReadWrite => lun.writable = true,
-        Goal::Fenced | Goal::Mounted | Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder => {}
+        Goal::Fenced
+        | Goal::Mounted
+        | Goal::Stopped { .. }
+        | Goal::Running { .. }
+        | Goal::Placeholder
+        | Goal::Ran
+        | Goal::Copied
+        | Goal::CopiedAt { .. }
+        | Goal::Gone => {}
     }
 }

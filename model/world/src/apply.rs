@@ -4,7 +4,7 @@ use farshore_core::authority::agent::AgentFact;
 use farshore_core::effect::Effect;
 use farshore_core::ids::{HostIx, Index, LunIx, Side, VmIx};
 use farshore_core::input::Fact;
-use farshore_core::operation::{Failure, Op, OpId, Seen, Target};
+use farshore_core::operation::{Failure, Goal, Op, OpId, Seen, Target};
 
 use crate::action::{Action, Answering, Delivery, Doing, Outcome};
 use crate::drive::Drive;
@@ -227,10 +227,15 @@ impl Drive<'_> {
             self.beat_again(side, key);
         }
         let fact = Fact::Answer { id: op.id, attempt: op.attempt, outcome };
+        let boots = matches!((op.id.target, op.goal, outcome), (Target::TestVm(_), Goal::Running { .. }, Ok(_)));
         if late {
             put(&mut self.world.desks[side.at()].facts, fact);
         } else if self.world.wire(Wire::Answers(side)) {
             self.tell(side, fact);
+            // A test's guest is up as soon as it runs.
+            if let (true, Target::TestVm(key)) = (boots, op.id.target) {
+                self.tell(side, Fact::TestHeartbeat(key));
+            }
         }
     }
 
@@ -241,6 +246,9 @@ impl Drive<'_> {
             Some(Object::Lun(lun)) => self.world.apply_lun(self.setup, side, lun, op, self.out),
             Some(Object::Host(host)) => Some(self.world.apply_host(self.setup, host, op, self.out)),
             Some(Object::Vm(vm)) => Some(self.world.apply_vm(self.setup, side, vm, op, self.out)),
+            Some(Object::TestLun(lun)) => Some(self.world.apply_test_lun(self.setup, side, lun, op)),
+            Some(Object::TestVm(vm)) => Some(self.world.apply_test_vm(self.setup, side, vm, op)),
+            Some(Object::Step(_) | Object::TestStep(_)) => Some(self.world.apply_step(self.setup, side, op)),
         }
     }
 
@@ -252,6 +260,14 @@ impl Drive<'_> {
         let request = requests.remove(at).item;
         if let Effect::Observe { target: Target::Vm(key), .. } = request {
             self.beat_again(side, key);
+        }
+        if let (Answering::Now, Effect::Observe { target: Target::TestVm(key), .. }) = (how, &request) {
+            self.answer(side, &request);
+            let running = self.setup.inventory().vms.find(*key).and_then(|v| self.world.stage.vms.get(&(side, v)));
+            if running.is_some_and(|v| v.on.is_some()) {
+                self.tell(side, Fact::TestHeartbeat(*key));
+            }
+            return true;
         }
         match how {
             Answering::Now => self.answer(side, &request),
@@ -314,7 +330,7 @@ impl Drive<'_> {
     fn beat_again(&mut self, side: Side, key: farshore_core::ids::VmKey) {
         let Some((v, vm)) = self.setup.inventory().vms.by_key(key) else { return };
         let at = &mut self.world.vms[v.at()].at[side.at()];
-        at.beat = at.on.is_some() && vm.ready == farshore_core::inventory::Readiness::Heartbeat;
+        at.beat = at.on.is_some() && vm.ready.is_told();
     }
 
     pub(crate) fn crash(&mut self, side: Side, kept: bool, mute: bool) -> bool {

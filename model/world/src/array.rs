@@ -208,9 +208,15 @@ impl World {
                 Ok(())
             }
             Goal::Replicating => self.replicate(setup, side, lun, op)?,
-            Goal::Fenced | Goal::Mounted | Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder => {
-                Err(Failure::Unknown)
-            }
+            Goal::Fenced
+            | Goal::Mounted
+            | Goal::Stopped { .. }
+            | Goal::Running { .. }
+            | Goal::Placeholder
+            | Goal::Ran
+            | Goal::Copied
+            | Goal::CopiedAt { .. }
+            | Goal::Gone => Err(Failure::Unknown),
         };
         let now = self.luns[lun.at()].writable(side);
         if was != now {

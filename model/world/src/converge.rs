@@ -175,6 +175,18 @@ impl World {
                 return Err(("L2", "a workflow neither ends nor raises an alert"));
             }
         }
+        // F8: what a test made is there for as long as its record is.
+        let tested = |s: &Side| self.record(setup, *s, g).is_some_and(|r| r.test.is_some());
+        if self.test_left(setup, g) && !Side::BOTH.iter().any(tested) {
+            return Err(("I17", "a test has left something behind"));
+        }
+        let clearing = |s: &Side| {
+            let test = self.record(setup, *s, g).and_then(|r| r.test.as_ref());
+            test.is_some_and(|t| t.phase != farshore_core::record::TestPhase::Running)
+        };
+        if Side::BOTH.iter().any(clearing) && !alerted {
+            return Err(("L2", "a test neither comes to rest nor raises an alert"));
+        }
         let gone = |l: &&farshore_core::ids::LunIx| self.luns[l.at()].at(owner).is_some_and(|c| !c.present);
         if group.luns.iter().any(|l| gone(&l)) && !alerted {
             return Err(("L1", "a LUN is lost at the owner, and there is neither a failover nor an alert"));
@@ -216,7 +228,11 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::TakeoverOff { group }
         | Alert::TakeoverDenied { group, .. }
         | Alert::InDoubt { group, .. }
-        | Alert::OpFailed { group, .. } => group == key,
+        | Alert::OpFailed { group, .. }
+        | Alert::Prompt { group, .. }
+        | Alert::StepDown { group, .. } => group == key,
+        // A test tells nothing of the group itself.
+        Alert::Testing { .. } | Alert::TestFailed { .. } | Alert::TestLeft { .. } => false,
         Alert::Loss { lun, .. }
         | Alert::RecoveryLunLost { lun }
         | Alert::Contradicted { lun }

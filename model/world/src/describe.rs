@@ -6,7 +6,7 @@ use std::fmt::Write;
 use farshore_core::authority::proof::{Proof, Stamp};
 use farshore_core::authority::wire::{Answer, Ask, Note, Reply, Request, Say};
 use farshore_core::effect::Effect;
-use farshore_core::ids::{GroupKey, Side};
+use farshore_core::ids::{GroupKey, Side, StepKey};
 use farshore_core::input::{Command, Fact};
 use farshore_core::message::{Body, Message, Stage};
 use farshore_core::operation::{Goal, Op, OpId, Step, Target};
@@ -165,12 +165,21 @@ impl Names<'_> {
         self.0.inventory().groups.by_key(key).map_or("?", |(_, g)| &g.name)
     }
 
+    fn step(&self, key: StepKey) -> &str {
+        let mut plans = self.0.inventory().plans.iter();
+        plans.find_map(|(_, plan)| plan.step(key)).map_or("?", |step| &step.name)
+    }
+
     fn target(&self, target: Target) -> String {
         let inventory = self.0.inventory();
         match target {
             Target::Lun(key) => format!("lun {}", inventory.luns.by_key(key).map_or("?", |(_, l)| &l.name)),
             Target::Host(key) => format!("host {}", inventory.hosts.by_key(key).map_or("?", |(_, h)| &h.name)),
             Target::Vm(key) => format!("vm {}", inventory.vms.by_key(key).map_or("?", |(_, v)| &v.name)),
+            Target::TestLun(key) => format!("test copy of {}", self.target(Target::Lun(key))),
+            Target::TestVm(key) => format!("test copy of {}", self.target(Target::Vm(key))),
+            Target::Step(key) => format!("step {}", self.step(key)),
+            Target::TestStep(key) => format!("tested step {}", self.step(key)),
         }
     }
 
@@ -190,6 +199,10 @@ impl Names<'_> {
             Goal::Stopped { grace: Some(grace) } => format!("stopped within {} ms", grace.0),
             Goal::Running { on } => format!("running on {}", self.target(Target::Host(on))),
             Goal::Placeholder => "a placeholder".into(),
+            Goal::Ran => "run".into(),
+            Goal::Copied => "made".into(),
+            Goal::CopiedAt { point } => format!("made of point {}", point.0),
+            Goal::Gone => "gone".into(),
         };
         let id = self.id(&op.id);
         format!("{} {goal} {id}, attempt {}.{}", self.target(op.id.target), op.attempt / 256, op.attempt % 256)
@@ -292,6 +305,7 @@ impl Names<'_> {
                 format!("path {path} of {} to {}", self.target(Target::Host(*host)), self.target(Target::Lun(*lun)))
             }
             Fact::Array { lun, .. } => format!("array of {}", self.target(Target::Lun(*lun))),
+            Fact::TestHeartbeat(vm) => format!("heartbeat of {}", self.target(Target::TestVm(*vm))),
             Fact::Heartbeat(vm) => format!("heartbeat of {}", self.target(Target::Vm(*vm))),
             other => format!("{other:?}"),
         }
@@ -387,6 +401,11 @@ impl Names<'_> {
             Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
             Command::RetryVm(v) => format!("retry {}", vm(*v)),
             Command::SkipVm(v) => format!("skip {}", vm(*v)),
+            Command::Test(g) => format!("test the plan of {}", self.group(*g)),
+            Command::EndTest(g) => format!("end the test of {}", self.group(*g)),
+            Command::AnswerStep { group, step, reply } => {
+                format!("answer step {} of {}: {reply:?}", self.step(*step), self.group(*group))
+            }
             Command::Migrate(g) => format!("migrate {}", self.group(*g)),
             Command::TakeOver(o) => format!("take over {}", self.group(o.group)),
             Command::Maintenance(on) => format!("maintenance {}", if *on { "on" } else { "off" }),

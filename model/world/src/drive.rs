@@ -377,7 +377,16 @@ impl World {
                 self.host_seen(setup, h, group).map(Seen::Host)
             }
             Object::Vm(v) => Some(Seen::Vm(self.vm_seen(setup, side, v))),
+            Object::TestLun(l) if !self.array_answers(setup, side, l) => None,
+            Object::TestLun(_) | Object::Step(_) | Object::TestVm(_) | Object::TestStep(_) => {
+                self.stage_seen(setup, side, group, object)
+            }
         }
+    }
+
+    fn array_answers(&self, setup: &Setup, side: Side, lun: LunIx) -> bool {
+        let end = setup.inventory().luns[lun].ends[side.at()].as_ref();
+        end.is_some_and(|end| self.arrays[end.array.at()])
     }
 
     /// Whether the adapters would do this now.
@@ -386,7 +395,8 @@ impl World {
         self.hosts_answer(side, object, Some(op.goal), setup)
             && match object {
                 Object::Lun(lun) => self.lun_ready(setup, side, lun, op),
-                Object::Host(_) | Object::Vm(_) => true,
+                Object::TestLun(lun) => self.array_answers(setup, side, lun),
+                Object::Host(_) | Object::Vm(_) | Object::Step(_) | Object::TestVm(_) | Object::TestStep(_) => true,
             }
     }
 
@@ -426,7 +436,7 @@ impl World {
         }
         for (v, vm) in setup.inventory().vms.iter() {
             let at = &mut self.vms[v.at()].at[side.at()];
-            at.beat = at.on.is_some() && vm.ready == farshore_core::inventory::Readiness::Heartbeat;
+            at.beat = at.on.is_some() && vm.ready.is_told();
         }
     }
 }

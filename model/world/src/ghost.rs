@@ -134,6 +134,8 @@ impl Ghost {
             Seen::Lun(s) => s.token,
             Seen::Host(s) => s.token,
             Seen::Vm(s) => s.token,
+            Seen::Step(s) => s.token,
+            Seen::Copy(s) => s.token,
         };
         let doubts = &mut self.doubts[side.at()];
         doubts.retain(|d| (d.target, d.id.group) != (target, group) || d.id.token > token);

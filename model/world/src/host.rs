@@ -101,7 +101,14 @@ impl World {
     pub(crate) fn hosts_answer(&self, side: Side, object: Object, goal: Option<Goal>, setup: &Setup) -> bool {
         let up = |h: HostIx| self.hosts[h.at()].health == Health::Up;
         match object {
-            Object::Lun(_) => true,
+            Object::Lun(_) | Object::TestLun(_) | Object::Step(_) | Object::TestStep(_) => true,
+            Object::TestVm(v) => {
+                let on = match goal {
+                    Some(Goal::Running { on }) => setup.inventory().hosts.find(on),
+                    _ => None,
+                };
+                on.is_none_or(up) && self.stage.vms.get(&(side, v)).and_then(|v| v.on).is_none_or(up)
+            }
             Object::Host(h) => up(h),
             Object::Vm(v) => {
                 let on = match goal {
@@ -228,11 +235,11 @@ impl World {
         properties::on_start(self, setup, side, vm, op);
         let guest = match info.ready {
             Readiness::PowerOn => Guest::Up,
-            Readiness::Heartbeat => Guest::Booting,
+            Readiness::Heartbeat | Readiness::Probe => Guest::Booting,
         };
         let at = &mut self.vms[vm.at()].at[side.at()];
         (at.on, at.registered, at.guest, at.stuck) = (Some(host), true, guest, false);
-        at.beat = info.ready == Readiness::Heartbeat;
+        at.beat = info.ready.is_told();
         out.happened.push(Happening::Started(side, vm, host));
         Ok(())
     }

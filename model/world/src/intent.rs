@@ -2,7 +2,7 @@
 
 use farshore_core::message::{Body, Message, Stage, Standing};
 use farshore_core::operation::{Goal, Op, Target};
-use farshore_core::record::{GivePhase, GroupRecord, ProtectPhase, Protection, TakePhase, Work};
+use farshore_core::record::{GivePhase, GroupRecord, ProtectPhase, Protection, TakePhase, TestPhase, Work};
 
 /// Whether a record that is durable says that this command is wanted.
 #[must_use]
@@ -11,8 +11,16 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
     let own = (token.epoch, token.turn) == (epoch, record.authority.turn());
     let returning = match op.id.target {
         Target::Lun(lun) => op.goal == Goal::ReadOnly && record.returning.get(&lun) == Some(&token),
-        Target::Host(_) | Target::Vm(_) => false,
+        Target::Host(_)
+        | Target::Vm(_)
+        | Target::Step(_)
+        | Target::TestLun(_)
+        | Target::TestVm(_)
+        | Target::TestStep(_) => false,
     };
+    if op.id.target.is_of_test() {
+        return tests(record, op);
+    }
     // What an earlier phase of a turn wanted stays wanted.
     let quiesces = matches!(
         op.goal,
@@ -49,7 +57,7 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                     TakePhase::Reserved | TakePhase::Acquiring { .. } | TakePhase::Waiting => false,
                     TakePhase::Cutting => op.goal == Goal::Cut,
                     TakePhase::Promoting => promotes,
-                    TakePhase::Starting => promotes || matches!(op.goal, Goal::Running { .. }),
+                    TakePhase::Starting => promotes || matches!(op.goal, Goal::Running { .. } | Goal::Ran),
                     TakePhase::Stopping => matches!(op.goal, Goal::Stopped { .. }),
                     TakePhase::PuttingBack => {
                         matches!(op.goal, Goal::ReadWrite | Goal::Mounted | Goal::Running { .. })
@@ -57,6 +65,18 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
                 }
             }
         }
+}
+
+/// Whether a record that is durable says that a test wants this (F8).
+fn tests(record: &GroupRecord, op: &Op) -> bool {
+    let Some(test) = &record.test else { return false };
+    let own = (op.id.token.epoch, op.id.token.turn) == (test.epoch, test.number);
+    own && match test.phase {
+        TestPhase::Copying => matches!(op.goal, Goal::Copied | Goal::CopiedAt { .. }),
+        TestPhase::Starting => matches!(op.goal, Goal::Running { .. } | Goal::Ran),
+        TestPhase::Running => false,
+        TestPhase::Clearing => op.goal == Goal::Gone,
+    }
 }
 
 /// Whether a record that is durable says what this message does.

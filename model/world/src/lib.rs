@@ -61,6 +61,7 @@ pub mod scenario;
 pub mod scope;
 pub mod scopes;
 mod setup;
+pub mod stage;
 mod start;
 pub mod third;
 pub mod trace;

@@ -38,6 +38,9 @@ impl World {
                 let group = setup.inventory().groups.find(op.id.group)?;
                 self.host_group(setup, h, group).map(|held| held.token)
             }
+            object @ (Object::Step(_) | Object::TestLun(_) | Object::TestVm(_) | Object::TestStep(_)) => {
+                self.stage_kept(side, setup.inventory().groups.find(op.id.group), object)
+            }
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What a world is set up from, and never changes: both sites' inventory, the scope, the clock.
 
 use farshore_core::Site;
-use farshore_core::ids::{GroupIx, HostIx, Index, LunIx, Side, VmIx};
+use farshore_core::ids::{GroupIx, HostIx, Index, LunIx, Side, StepKey, VmIx};
 use farshore_core::inventory::{ConfigError, Inventory};
 use farshore_core::operation::Target;
 
@@ -58,6 +58,14 @@ pub enum Object {
     Host(HostIx),
     /// A VM, at the site.
     Vm(VmIx),
+    /// A command of a plan.
+    Step(StepKey),
+    /// A test's copy of a LUN.
+    TestLun(LunIx),
+    /// A test's copy of a VM.
+    TestVm(VmIx),
+    /// A command of a plan that is tested.
+    TestStep(StepKey),
 }
 
 impl Setup {
@@ -108,7 +116,15 @@ impl Setup {
             Target::Lun(key) => inventory.luns.find(key).map(Object::Lun),
             Target::Host(key) => inventory.hosts.find(key).map(Object::Host),
             Target::Vm(key) => inventory.vms.find(key).map(Object::Vm),
+            Target::TestLun(key) => inventory.luns.find(key).map(Object::TestLun),
+            Target::TestVm(key) => inventory.vms.find(key).map(Object::TestVm),
+            Target::Step(key) => self.has_step(key).then_some(Object::Step(key)),
+            Target::TestStep(key) => self.has_step(key).then_some(Object::TestStep(key)),
         }
+    }
+
+    fn has_step(&self, key: StepKey) -> bool {
+        self.inventory().plans.iter().any(|(_, plan)| plan.step(key).is_some())
     }
 
     /// VMs with a disk on a LUN, each in its place in the LUN's [`Content`](crate::disk::Content).

@@ -67,6 +67,8 @@ pub struct World {
     pub clocks: Clocks,
     /// Copies of what was durable.
     pub kept: Option<Box<Kept>>,
+    /// What tests of plans make, and commands of plans.
+    pub stage: Box<crate::stage::Stage>,
     /// A claim that was late from the moment it was made.
     pub claim: LateClaim,
     /// What the properties remember.
@@ -138,6 +140,7 @@ impl World {
             budgets: Budgets::NONE,
             clocks: Clocks::default(),
             kept: None,
+            stage: Box::default(),
             claim: LateClaim::No,
             ghost: Ghost::new(setup),
         };

@@ -1,9 +1,11 @@
 //! Digests of what both sites must hold alike: over names and values, never over indices.
 
+use alloc::string::ToString;
+
 use crate::ids::{Digest, HostIx, Index, Side, fnv1a, fnv1a_on};
 use crate::inventory::Readiness;
 use crate::inventory::{Array, End, Group, Host, Inventory, Lun, Place, Pool, Replication, Vm};
-use crate::plan::{OnFailure, Plan, StartStep, StopStep};
+use crate::plan::{Act, OnFailure, Plan, PlanStep, Reply, StartStep, StopStep, When};
 use crate::policy::{
     Arbiter, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits,
 };
@@ -71,7 +73,7 @@ pub(super) fn group(inventory: &Inventory, group: &Group) -> Digest {
 
 /// Digest of a plan.
 pub(super) fn plan(inventory: &Inventory, plan: &Plan) -> Digest {
-    let Plan { key: _, name, groups, stop, start, hash: _ } = plan;
+    let Plan { key: _, name, groups, stop, start, steps, hash: _ } = plan;
     let StopStep { grace } = stop;
     let StartStep { tier_delay, ready_timeout, retries, retry_delay, on_failure } = start;
     let mut w = Writer::new("plan");
@@ -84,11 +86,8 @@ pub(super) fn plan(inventory: &Inventory, plan: &Plan) -> Digest {
         w.number(span.0);
     }
     w.number((*retries).into());
-    w.number(match on_failure {
-        OnFailure::Abort => 0,
-        OnFailure::Skip => 1,
-        OnFailure::Ask => 2,
-    });
+    w.number(self::on_failure(*on_failure));
+    w.list(steps, |w, row| step(w, inventory, row));
     Digest(w.0)
 }
 
@@ -160,7 +159,8 @@ fn lun(w: &mut Writer, inventory: &Inventory, lun: &Lun) {
 
 fn vm(w: &mut Writer, inventory: &Inventory, vm: &Vm) {
     // Its LUNs follow from its datastores, and its group from theirs.
-    let Vm { key: _, name, home, datastores, luns: _, group: _, tier, depends_on, critical, memory, ready, place } = vm;
+    let Vm { key: _, name, home, datastores, luns: _, group: _, tier, depends_on, critical, memory, ready, .. } = vm;
+    let Vm { probe, on_failure, place, .. } = vm;
     w.text(name);
     w.side(*home);
     w.list(datastores, |w, &ds| w.text(&inventory.datastores[ds].name));
@@ -171,12 +171,17 @@ fn vm(w: &mut Writer, inventory: &Inventory, vm: &Vm) {
     w.number(match ready {
         Readiness::PowerOn => 0,
         Readiness::Heartbeat => 1,
+        Readiness::Probe => 2,
     });
+    w.option(probe.as_ref(), |w, probe| w.text(probe));
+    w.option(*on_failure, |w, what| w.number(self::on_failure(what)));
     for place in place {
-        w.option(place.as_ref(), |w, Place { pool, folder, network, hosts }| {
+        w.option(place.as_ref(), |w, Place { pool, folder, network, test_network, address, hosts }| {
             w.text(&inventory.pools[pool.at()].name);
             w.text(folder);
             w.text(network);
+            w.option(test_network.as_ref(), |w, network| w.text(network));
+            w.option(*address, |w, address| w.text(&address.to_string()));
             w.hosts(inventory, hosts);
         });
     }
@@ -230,6 +235,47 @@ fn recovery_type(w: &mut Writer, recovery: RecoveryType) {
         }),
         RecoveryType::AtLeast { vms } => w.number(vms.into()),
     }
+}
+
+const fn on_failure(on_failure: OnFailure) -> u64 {
+    match on_failure {
+        OnFailure::Abort => 0,
+        OnFailure::Skip => 1,
+        OnFailure::Ask => 2,
+    }
+}
+
+fn step(w: &mut Writer, inventory: &Inventory, step: &PlanStep) {
+    let PlanStep { key: _, name, at, group, act, retries, on_failure, in_test } = step;
+    w.text(name);
+    match at {
+        When::First => w.number(0),
+        When::Last => w.number(1),
+        When::BeforeTier(tier) => w.list([2, (*tier).into()], Writer::number),
+        When::AfterTier(tier) => w.list([3, (*tier).into()], Writer::number),
+        When::BeforeVm(vm) => w.text(&alloc::format!("before {}", inventory.vms[*vm].name)),
+        When::AfterVm(vm) => w.text(&alloc::format!("after {}", inventory.vms[*vm].name)),
+    }
+    w.option(*group, |w, group| w.text(&inventory.groups[group].name));
+    match act {
+        Act::Command { line, timeout } => {
+            w.list(line, |w, word| w.text(word));
+            w.number(timeout.0);
+        }
+        Act::Prompt { text, timeout, default } => {
+            w.text(text);
+            w.number(timeout.0);
+            w.number(match default {
+                Reply::Continue => 0,
+                Reply::Retry => 1,
+                Reply::Abort => 2,
+            });
+        }
+        Act::Delay(span) => w.number(span.0),
+    }
+    w.number((*retries).into());
+    w.number(self::on_failure(*on_failure));
+    w.number((*in_test).into());
 }
 
 const fn recovery_kind(kind: RecoveryKind) -> u64 {

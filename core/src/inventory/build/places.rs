@@ -3,6 +3,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::addresses::{self, Subnets};
 use super::mappings::{Mapped, listed};
 use super::names::{Directory, Names};
 use crate::ids::{HostIx, Index, LunIx, PoolIx, Side};
@@ -17,6 +18,8 @@ pub(super) struct Places<'a> {
     mapped_pools: Mapped<'a>,
     folders: Mapped<'a>,
     networks: Mapped<'a>,
+    test_networks: [BTreeMap<&'a str, &'a str>; 2],
+    subnets: Subnets,
 }
 
 impl<'a> Places<'a> {
@@ -38,6 +41,8 @@ impl<'a> Places<'a> {
             mapped_pools: Mapped::new(Kind::Pool, names, pool_names, mappings, |mapping| &mapping.pools)?,
             folders: Mapped::new(Kind::Folder, names, folder_names, mappings, |mapping| &mapping.folders)?,
             networks: Mapped::new(Kind::Network, names, network_names, mappings, |mapping| &mapping.networks)?,
+            test_networks: addresses::test_networks(names, mappings, network_names)?,
+            subnets: Subnets::new(names, mappings)?,
         })
     }
 
@@ -84,7 +89,9 @@ impl<'a> Places<'a> {
             let (pool, site) = (pool.into(), names.site(side).into());
             return Err(ConfigError::NoHost { vm: vm.name.clone(), pool, site });
         }
-        Ok(Some(Place { pool: ix, folder: folder.into(), network: network.into(), hosts }))
+        let test_network = self.test_networks[side.at()].get(network).map(|&name| name.into());
+        let address = self.subnets.address(names, vm, side)?;
+        Ok(Some(Place { pool: ix, folder: folder.into(), network: network.into(), test_network, address, hosts }))
     }
 }
 

@@ -3,11 +3,12 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use super::addresses;
 use super::names::Names;
 use super::places::Places;
 use crate::ids::{Index, LunIx, VmIx, VmKey};
 use crate::inventory::error::ConfigError;
-use crate::inventory::{Datastore, Lun, Vm, check};
+use crate::inventory::{Datastore, Lun, Readiness, Vm, check};
 
 /// The VMs, by name.
 pub(super) fn vms<'a>(
@@ -25,6 +26,9 @@ pub(super) fn vms<'a>(
         if !(1..=5).contains(&spec.tier) {
             return Err(ConfigError::Tier { vm: name.into(), tier: spec.tier });
         }
+        if (spec.ready == Readiness::Probe) != spec.probe.is_some() {
+            return Err(ConfigError::Probe { vm: name.into() });
+        }
         let mut under: Vec<LunIx> = disks.iter().flat_map(|ds| &datastores[ds.at()].luns).copied().collect();
         under.sort_unstable();
         vms.push(Vm {
@@ -37,12 +41,15 @@ pub(super) fn vms<'a>(
             critical: spec.critical,
             memory: spec.memory.0,
             ready: spec.ready,
+            probe: spec.probe.clone(),
+            on_failure: spec.on_failure,
             place: places.of(names, spec, home, group.is_some(), (luns, &under))?,
             datastores: disks,
             luns: under,
         });
     }
     check::dependencies(&vms)?;
+    addresses::unique(names, &vms)?;
     close_critical(&mut vms);
     Ok(vms)
 }

@@ -22,6 +22,8 @@ pub enum Kind {
     Group,
     /// A recovery plan.
     Plan,
+    /// A step of a plan.
+    Step,
     /// A resource pool.
     Pool,
     /// A folder.
@@ -47,6 +49,7 @@ impl fmt::Display for Kind {
             Self::Vm => "VM",
             Self::Group => "group",
             Self::Plan => "plan",
+            Self::Step => "step",
             Self::Pool => "pool",
             Self::Folder => "folder",
             Self::Network => "network",

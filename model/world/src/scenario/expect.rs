@@ -4,8 +4,9 @@ mod judge;
 
 use core::ops::Range;
 
-use farshore_core::ids::{Epoch, GroupIx, Side, VmIx};
+use farshore_core::ids::{Epoch, GroupIx, Side, StepKey, VmIx};
 use farshore_core::inventory::Inventory;
+use farshore_core::record::{StepVerdict, TestPhase};
 use farshore_core::spec::Span;
 use farshore_core::time::Millis;
 
@@ -25,6 +26,8 @@ pub(crate) enum Expectation {
     Starts { order: Vec<VmIx> },
     Stops { order: Vec<VmIx> },
     NothingMoves,
+    Step { step: StepKey, name: String, ends: StepVerdict, by: Option<Millis> },
+    Test { group: GroupIx, reaches: Option<TestPhase>, by: Option<Millis> },
 }
 
 /// What must come of a VM.
@@ -59,8 +62,8 @@ pub(crate) fn resolve(
         let before = all.len();
         one(inventory, &place, &e, &mut all)?;
         if all.len() == before {
-            let help = "name a `vm`, a `group`, an `alert`, `no-alert`, `start-order`, `stop-order` or `nothing-moves`, and \
-                        what you expect of it; docs/scenario-format.md lists the keys";
+            let help = "name a `vm`, a `group`, an `alert`, `no-alert`, `start-order`, `stop-order`, `nothing-moves`, a \
+                        `step` or a `test`, and what you expect of it; docs/scenario-format.md lists the keys";
             return Err(Nonsense::new(&place, "this expectation expects nothing", help));
         }
     }
@@ -119,6 +122,16 @@ fn one(
     if let Some(list) = &e.stop_order {
         all.push(Expectation::Stops { order: order(list)? });
     }
+    if let (Some(step), Some(ends)) = (&e.step, e.ends) {
+        let key = Names::new(inventory, &step.span()).step(step.get_ref())?;
+        all.push(Expectation::Step { step: key, name: step.get_ref().clone(), ends, by: millis(e.by) });
+    }
+    if let Some(test) = &e.test {
+        let group = Names::new(inventory, &test.span()).group(test.get_ref())?;
+        let by = millis(e.by);
+        all.extend(e.reaches.map(|phase| Expectation::Test { group, reaches: Some(phase), by }));
+        all.extend((e.leaves_nothing == Some(true)).then_some(Expectation::Test { group, reaches: None, by }));
+    }
     if e.nothing_moves.as_ref().is_some_and(|n| *n.get_ref()) {
         all.push(Expectation::NothingMoves);
     }
@@ -164,6 +177,8 @@ fn subjects(place: &Range<usize>, e: &ExpectFile) -> Result<(), Nonsense> {
         ("start-order", e.start_order.is_some()),
         ("stop-order", e.stop_order.is_some()),
         ("nothing-moves", e.nothing_moves.is_some()),
+        ("step", e.step.is_some()),
+        ("test", e.test.is_some()),
     ];
     let subjects: Vec<&str> = given.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
     let [subject] = subjects.as_slice() else {
@@ -172,12 +187,11 @@ fn subjects(place: &Range<usize>, e: &ExpectFile) -> Result<(), Nonsense> {
         } else {
             format!("this expectation has several subjects: {}", subjects.join(", "))
         };
-        let help =
-            "give one of vm, group, alert, no-alert, start-order, stop-order and nothing-moves in each [[expect]]";
+        let help = "give one of vm, group, alert, no-alert, start-order, stop-order, nothing-moves, step and test in each [[expect]]";
         return Err(Nonsense::new(place, problem, help));
     };
     let alerts: &[&str] = &["alert", "no-alert"];
-    let claims: [(&str, bool, &[&str]); 12] = [
+    let claims: [(&str, bool, &[&str]); 15] = [
         ("runs-at", e.runs_at.is_some(), &["vm"]),
         ("stays-down", e.stays_down.is_some(), &["vm"]),
         ("downtime-below", e.downtime_below.is_some(), &["vm"]),
@@ -189,7 +203,10 @@ fn subjects(place: &Range<usize>, e: &ExpectFile) -> Result<(), Nonsense> {
         ("about", e.about.is_some(), alerts),
         ("site", e.site.is_some(), alerts),
         ("at-end", e.at_end.is_some(), alerts),
-        ("by", e.by.is_some(), &["vm", "group", "alert"]),
+        ("ends", e.ends.is_some(), &["step"]),
+        ("reaches", e.reaches.is_some(), &["test"]),
+        ("leaves-nothing", e.leaves_nothing.is_some(), &["test"]),
+        ("by", e.by.is_some(), &["vm", "group", "alert", "step", "test"]),
     ];
     for (claim, given, of) in claims {
         if given && !of.contains(subject) {
@@ -209,5 +226,6 @@ fn known(inventory: &Inventory, span: &Range<usize>, name: &str) -> Result<(), N
     let names = Names::new(inventory, span);
     let datastore = inventory.datastores.iter().any(|(_, d)| d.name == name);
     let found = datastore || names.vm(name).is_ok() || names.lun(name).is_ok() || names.host(name).is_ok();
+    let found = found || names.step(name).is_ok();
     if found { Ok(()) } else { names.group(name).map(|_| ()) }
 }

@@ -6,6 +6,7 @@ mod event;
 
 use core::fmt;
 
+use farshore_core::record::{StepVerdict, TestPhase};
 use farshore_core::spec::{Deployment, Span};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -14,8 +15,8 @@ use toml::Spanned;
 
 use super::kinds::AlertKind;
 pub(crate) use event::{
-    ClockFile, Deed, EventFile, FlapFile, GroupAt, LateReports, LetterFile, LinkAt, LunAt, MailFile, OpsFile,
-    PathsFile, RepeatFile, SiteOnly, VmAt,
+    AnswerFile, ClockFile, Deed, EventFile, FlapFile, GroupAt, LateReports, LetterFile, LinkAt, LunAt, MailFile,
+    OpsFile, PathsFile, RepeatFile, SiteOnly, VmAt,
 };
 
 /// A scenario file.
@@ -173,6 +174,12 @@ ranges! {
         start: 2000..6000,
         /// A placeholder is registered.
         register: 100..500,
+        /// A command of a plan runs.
+        run: 500..5000,
+        /// A LUN is copied for a test.
+        copy: 500..3000,
+        /// A copy is taken away.
+        take_away: 200..2000,
     }
     /// `[replication]`: how replication goes on.
     Replication {
@@ -224,6 +231,8 @@ pub(crate) struct ExpectFile {
     pub(crate) start_order: Option<Spanned<Vec<String>>>,
     pub(crate) stop_order: Option<Spanned<Vec<String>>>,
     pub(crate) nothing_moves: Option<Spanned<bool>>,
+    pub(crate) step: Option<Spanned<String>>,
+    pub(crate) test: Option<Spanned<String>>,
     // Of a VM.
     pub(crate) runs_at: Option<Spanned<String>>,
     pub(crate) stays_down: Option<bool>,
@@ -234,6 +243,11 @@ pub(crate) struct ExpectFile {
     // Of a group.
     pub(crate) owner: Option<Spanned<String>>,
     pub(crate) epoch: Option<u64>,
+    // Of a step of a plan.
+    pub(crate) ends: Option<StepVerdict>,
+    // Of a test.
+    pub(crate) reaches: Option<TestPhase>,
+    pub(crate) leaves_nothing: Option<bool>,
     // Of an alert.
     pub(crate) about: Option<Spanned<String>>,
     pub(crate) site: Option<Spanned<String>>,

@@ -1,8 +1,8 @@
 //! What happened in a run: the timeline, and what became of every VM, group and alert.
 
 use farshore_core::event::{Alert, Event};
-use farshore_core::ids::{Epoch, GroupIx, HostIx, Index, Side, VmIx};
-use farshore_core::record::Latch;
+use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, Side, StepKey, VmIx};
+use farshore_core::record::{Latch, StepVerdict, TestPhase};
 use farshore_core::time::{Instant, Millis};
 
 use crate::action::{Happening, Outcome};
@@ -117,6 +117,10 @@ pub struct History {
     pub starts: Vec<(Millis, Side, VmIx)>,
     /// Ends of VMs, in order.
     pub stops: Vec<(Millis, Side, VmIx)>,
+    /// Steps of plans that are behind, in order.
+    pub steps: Vec<(Millis, GroupKey, StepKey, StepVerdict)>,
+    /// Phases of tests, in order; `None`: nothing of it is left.
+    pub tests: Vec<(Millis, GroupKey, Option<TestPhase>)>,
     /// Why each group waits for an operator at each site, at the end.
     pub latches: Vec<(GroupIx, Side, Latch)>,
 }
@@ -133,6 +137,8 @@ impl History {
             alerts: Vec::new(),
             starts: Vec::new(),
             stops: Vec::new(),
+            steps: Vec::new(),
+            tests: Vec::new(),
             latches: Vec::new(),
         };
         for v in inventory.vms.indices() {
@@ -212,6 +218,9 @@ impl History {
                     a.until = Some(at);
                 }
             }
+            Event::StepOver { group, step, verdict } => self.steps.push((at, group, step, verdict)),
+            Event::Testing { group, phase } => self.tests.push((at, group, Some(phase))),
+            Event::TestCleared { group } => self.tests.push((at, group, None)),
             _ => {}
         }
         self.say(world, Some(side), What::Event(event));

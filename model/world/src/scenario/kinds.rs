@@ -89,6 +89,12 @@ pub enum Verb {
     Start,
     /// [`Goal::Placeholder`].
     Register,
+    /// [`Goal::Ran`].
+    Run,
+    /// [`Goal::Copied`] and [`Goal::CopiedAt`].
+    Copy,
+    /// [`Goal::Gone`].
+    TakeAway,
 }
 
 impl Verb {
@@ -109,6 +115,9 @@ impl Verb {
             Goal::Stopped { grace: None } => Self::PowerOff,
             Goal::Running { .. } => Self::Start,
             Goal::Placeholder => Self::Register,
+            Goal::Ran => Self::Run,
+            Goal::Copied | Goal::CopiedAt { .. } => Self::Copy,
+            Goal::Gone => Self::TakeAway,
         }
     }
 
@@ -135,6 +144,9 @@ impl Verb {
             Self::PowerOff => "powering off",
             Self::Start => "starting",
             Self::Register => "registering",
+            Self::Run => "running step",
+            Self::Copy => "copying",
+            Self::TakeAway => "taking away the copy of",
         }
     }
 }
@@ -179,6 +191,16 @@ pub enum AlertKind {
     TakeoverOff,
     /// [`Alert::TakeoverDenied`].
     TakeoverDenied,
+    /// [`Alert::Prompt`].
+    Prompt,
+    /// [`Alert::StepDown`].
+    StepDown,
+    /// [`Alert::Testing`].
+    Testing,
+    /// [`Alert::TestFailed`].
+    TestFailed,
+    /// [`Alert::TestLeft`].
+    TestLeft,
 }
 
 impl AlertKind {
@@ -204,6 +226,11 @@ impl AlertKind {
             Alert::ArbiterNew { .. } => Self::ArbiterNew,
             Alert::TakeoverOff { .. } => Self::TakeoverOff,
             Alert::TakeoverDenied { .. } => Self::TakeoverDenied,
+            Alert::Prompt { .. } => Self::Prompt,
+            Alert::StepDown { .. } => Self::StepDown,
+            Alert::Testing { .. } => Self::Testing,
+            Alert::TestFailed { .. } => Self::TestFailed,
+            Alert::TestLeft { .. } => Self::TestLeft,
         }
     }
 
@@ -229,6 +256,11 @@ impl AlertKind {
             Self::ArbiterNew => "arbiter-new",
             Self::TakeoverOff => "takeover-off",
             Self::TakeoverDenied => "takeover-denied",
+            Self::Prompt => "prompt",
+            Self::StepDown => "step-down",
+            Self::Testing => "testing",
+            Self::TestFailed => "test-failed",
+            Self::TestLeft => "test-left",
         }
     }
 }

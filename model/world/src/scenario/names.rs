@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use farshore_core::ids::{ArrayIx, GroupIx, HostIx, LunIx, Side, VmIx};
+use farshore_core::ids::{ArrayIx, GroupIx, HostIx, LunIx, Side, StepKey, VmIx};
 use farshore_core::inventory::Inventory;
 
 use super::error::Nonsense;
@@ -60,6 +60,16 @@ impl<'a> Names<'a> {
     pub(crate) fn array(&self, name: &str) -> Result<ArrayIx, Nonsense> {
         let all = || self.inventory.arrays.iter().map(|(i, x)| (i, x.name.as_str()));
         self.find("array", name, all(), all().map(|(_, n)| n))
+    }
+
+    /// A step of a plan: by its name alone where there is one of that name, or as `plan/step`.
+    pub(crate) fn step(&self, name: &str) -> Result<StepKey, Nonsense> {
+        let plans = || self.inventory.plans.iter().flat_map(|(_, plan)| plan.steps.iter());
+        if let Some(step) = plans().find(|step| step.key == StepKey::of(name)) {
+            return Ok(step.key);
+        }
+        let all = || plans().map(|step| (step.key, step.name.as_str()));
+        self.find("step", name, all(), all().map(|(_, n)| n))
     }
 
     /// A site that may be left out.

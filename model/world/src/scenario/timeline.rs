@@ -190,6 +190,9 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::StartRemainder(_)
         | Deed::RetryVm(_)
         | Deed::SkipVm(_)
+        | Deed::Answer(_)
+        | Deed::Test(_)
+        | Deed::EndTest(_)
         | Deed::Maintenance(_) => order::order(names, &deed),
     }
 }

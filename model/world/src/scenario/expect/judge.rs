@@ -4,6 +4,7 @@ use farshore_core::event::Alert;
 use farshore_core::ids::{Epoch, Index, Side, VmIx};
 use farshore_core::inventory::Inventory;
 use farshore_core::operation::Target;
+use farshore_core::record::{StepVerdict, TestPhase};
 use farshore_core::spec::Span;
 use farshore_core::time::Millis;
 
@@ -17,10 +18,16 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
     let lun = |key| inventory.luns.by_key(key).is_some_and(|(_, x)| x.name == name);
     let vm = |key| inventory.vms.by_key(key).is_some_and(|(_, x)| x.name == name);
     let host = |key| inventory.hosts.by_key(key).is_some_and(|(_, x)| x.name == name);
+    let step = |key| {
+        let found = inventory.plans.iter().find_map(|(_, plan)| plan.step(key));
+        found.is_some_and(|step| step.name == name)
+    };
     let target = |t| match t {
         Target::Lun(key) => lun(key),
         Target::Host(key) => host(key),
-        Target::Vm(key) => vm(key),
+        Target::Vm(key) | Target::TestVm(key) => vm(key),
+        Target::TestLun(key) => lun(key),
+        Target::Step(key) | Target::TestStep(key) => step(key),
     };
     match *alert {
         Alert::NeedsOperator { group: g, .. }
@@ -37,6 +44,8 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::Returned { lun: l } => lun(l),
         Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
         Alert::VmDown { vm: v } => vm(v),
+        Alert::Prompt { group: g, step: s } | Alert::StepDown { group: g, step: s } => group(g) || step(s),
+        Alert::Testing { group: g } | Alert::TestFailed { group: g } | Alert::TestLeft { group: g } => group(g),
         Alert::ManagerLost => false,
         Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
         Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
@@ -48,6 +57,23 @@ pub(crate) fn seconds(t: Millis) -> String {
     format!("{}.{}s", t.0 / 1000, t.0 % 1000 / 100)
 }
 
+const fn step_word(verdict: StepVerdict) -> &'static str {
+    match verdict {
+        StepVerdict::Done => "done",
+        StepVerdict::Skipped => "skipped",
+        StepVerdict::Asked => "asked",
+    }
+}
+
+const fn phase_word(phase: TestPhase) -> &'static str {
+    match phase {
+        TestPhase::Copying => "copying",
+        TestPhase::Starting => "starting",
+        TestPhase::Running => "running",
+        TestPhase::Clearing => "clearing",
+    }
+}
+
 fn within(by: Option<Millis>) -> String {
     by.map_or_else(String::new, |by| format!(" by {}", Span(by)))
 }
@@ -56,7 +82,11 @@ impl Expectation {
     /// The time that it names.
     pub(crate) const fn by(&self) -> Option<Millis> {
         match self {
-            Self::Vm(_, OfVm::RunsAt { by, .. }) | Self::Owner { by, .. } | Self::Alert { by, .. } => *by,
+            Self::Vm(_, OfVm::RunsAt { by, .. })
+            | Self::Owner { by, .. }
+            | Self::Alert { by, .. }
+            | Self::Step { by, .. }
+            | Self::Test { by, .. } => *by,
             _ => None,
         }
     }
@@ -92,6 +122,28 @@ impl Expectation {
             Self::Stops { order } => {
                 let stops: Vec<VmIx> = history.stops.iter().map(|(_, _, v)| *v).collect();
                 in_order("stop", order, &stops, &vm_name)
+            }
+            Self::Step { step, name, ends, by } => {
+                let found = history.steps.iter().find(|(_, _, s, _)| s == step);
+                let met = found.is_some_and(|(at, _, _, v)| v == ends && by.is_none_or(|by| *at <= by));
+                let found = found.map_or_else(
+                    || "it never was".into(),
+                    |(at, _, _, verdict)| format!("{} after {}", step_word(*verdict), seconds(*at)),
+                );
+                verdict(format!("step {name} is {}{}", step_word(*ends), within(*by)), met, found)
+            }
+            Self::Test { group, reaches, by } => {
+                let group = &inventory.groups[*group];
+                let mut phases = history.tests.iter().filter(|(_, g, _)| *g == group.key);
+                let found = match reaches {
+                    Some(_) => phases.find(|(_, _, phase)| phase == reaches),
+                    // At the end: what was cleared and begun anew is not cleared.
+                    None => phases.next_back().filter(|(_, _, phase)| phase.is_none()),
+                };
+                let met = found.is_some_and(|(at, ..)| by.is_none_or(|by| *at <= by));
+                let what = reaches.map_or_else(|| "leaves nothing".into(), |p| format!("is {}", phase_word(p)));
+                let found = found.map_or_else(|| "not so".into(), |(at, ..)| format!("since {}", seconds(*at)));
+                verdict(format!("the test of {} {what}{}", group.name, within(*by)), met, found)
             }
             Self::NothingMoves => {
                 let moved: Vec<&str> = inventory

@@ -204,6 +204,17 @@ pub(crate) struct LateReports {
     pub(crate) by: Between,
 }
 
+/// What a person says to a step of a plan.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct AnswerFile {
+    pub(crate) group: String,
+    pub(crate) step: String,
+    pub(crate) reply: farshore_core::plan::Reply,
+    #[serde(default)]
+    pub(crate) site: Option<String>,
+}
+
 /// Maintenance mode.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -312,5 +323,8 @@ deeds! {
     start_remainder StartRemainder: GroupAt,
     retry_vm RetryVm: VmAt,
     skip_vm SkipVm: VmAt,
+    answer Answer: AnswerFile,
+    test Test: GroupAt,
+    end_test EndTest: GroupAt,
     maintenance Maintenance: MaintenanceFile,
 }

@@ -111,6 +111,9 @@ impl Flights {
             Verb::PowerOff => o.power_off,
             Verb::Start => o.start,
             Verb::Register => o.register,
+            Verb::Run => o.run,
+            Verb::Copy => o.copy,
+            Verb::TakeAway => o.take_away,
         }
     }
 }

@@ -74,14 +74,33 @@ fn messages(names: &Names<'_>, f: &MailFile, how: How, words: &str) -> Result<Re
 /// A LUN, VM or host: of which there is one of that name, and to which such an operation is done.
 fn target(names: &Names<'_>, name: &str, kind: Option<Verb>) -> Result<Target, Nonsense> {
     let i = names.inventory;
-    let vm = || names.vm(name).map(|v| Target::Vm(i.vms[v].key));
-    let lun = || names.lun(name).map(|l| Target::Lun(i.luns[l].key));
+    let of_test = name.strip_prefix("test/");
+    let vm = || match of_test {
+        Some(name) => names.vm(name).map(|v| Target::TestVm(i.vms[v].key)),
+        None => names.vm(name).map(|v| Target::Vm(i.vms[v].key)),
+    };
+    let lun = || match of_test {
+        Some(name) => names.lun(name).map(|l| Target::TestLun(i.luns[l].key)),
+        None => names.lun(name).map(|l| Target::Lun(i.luns[l].key)),
+    };
     let host = || names.host(name).map(|h| Target::Host(i.hosts[h].key));
+    let step = || names.step(name).map(Target::Step);
     match kind {
+        Some(Verb::Run) => step(),
         Some(Verb::Stop | Verb::PowerOff | Verb::Start | Verb::Register) => vm(),
         Some(Verb::Fence | Verb::Mount) => host(),
-        Some(_) => lun(),
-        None => vm().or_else(|_| lun()).or_else(|_| host()).map_err(|_| {
+        Some(Verb::TakeAway) => vm().or_else(|_| lun()),
+        Some(
+            Verb::Drain
+            | Verb::StopReplication
+            | Verb::ReadOnly
+            | Verb::Cut
+            | Verb::RollBack
+            | Verb::ReadWrite
+            | Verb::Replicate
+            | Verb::Copy,
+        ) => lun(),
+        None => vm().or_else(|_| lun()).or_else(|_| host()).or_else(|_| step()).map_err(|_| {
             let problem = format!("the deployment has no VM, LUN or host called `{name}`");
             Nonsense::new(names.at, problem, "an operation is done to one of these; leave `target` out for all of them")
         }),

@@ -1,10 +1,11 @@
 //! Events in which the operator gives a command.
 
 use farshore_core::input::Command;
+use farshore_core::plan::Reply;
 
 use super::{Act, Resolved};
 use crate::scenario::error::Nonsense;
-use crate::scenario::file::{Deed, GroupAt, VmAt};
+use crate::scenario::file::{AnswerFile, Deed, GroupAt, VmAt};
 use crate::scenario::names::Names;
 use crate::scope::word;
 
@@ -17,6 +18,9 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
         Deed::Retry(g) => ("tries again with", Some(g), None),
         Deed::Migrate(g) => ("moves", Some(g), None),
         Deed::TakeOver(g) => ("takes over", Some(g), None),
+        Deed::Test(g) => ("tests the plan of", Some(g), None),
+        Deed::EndTest(g) => ("ends the test of", Some(g), None),
+        Deed::Answer(a) => return answer(names, a),
         Deed::StartRemainder(g) => ("starts the rest of", Some(g), None),
         Deed::RetryVm(v) => ("tries again to start", None, Some(v)),
         Deed::SkipVm(v) => ("goes on without", None, Some(v)),
@@ -40,6 +44,8 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
                 Deed::Force(_) => Command::Force(word(key)),
                 Deed::Retry(_) => Command::Retry(key),
                 Deed::Migrate(_) => Command::Migrate(key),
+                Deed::Test(_) => Command::Test(key),
+                Deed::EndTest(_) => Command::EndTest(key),
                 Deed::TakeOver(_) => Command::TakeOver(word(key)),
                 _ => Command::StartRemainder(key),
             };
@@ -61,4 +67,20 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
         None => vec![home, home.peer()],
     };
     Ok((words, None, Act::Order(sides, command)))
+}
+
+fn answer(names: &Names<'_>, a: &AnswerFile) -> Result<Resolved, Nonsense> {
+    let info = &names.inventory.groups[names.group(&a.group)?];
+    let step = names.step(&a.step)?;
+    let says = match a.reply {
+        Reply::Continue => "go on",
+        Reply::Retry => "try again",
+        Reply::Abort => "stop",
+    };
+    let words = format!("the operator says to step {} of {}: {says}", a.step, a.group);
+    let sides = match &a.site {
+        Some(site) => vec![names.site(site)?],
+        None => vec![info.home.peer(), info.home],
+    };
+    Ok((words, None, Act::Order(sides, Command::AnswerStep { group: info.key, step, reply: a.reply })))
 }
