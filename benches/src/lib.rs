@@ -7,7 +7,9 @@ use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::ids::{HostKey, LunKey};
 use farshore_core::input::PathAnswer;
 use farshore_core::inventory::Site;
-use farshore_core::operation::{Goal, HostSeen, LunSeen, Op, Point, ReplicationSeen, Seen, Target, VmSeen};
+use farshore_core::operation::{
+    CopySeen, Goal, HostSeen, LunSeen, Op, Point, ReplicationSeen, Seen, StepSeen, Target, VmSeen,
+};
 use farshore_core::spec::{Datastore, Deployment, Group, Host, Lun, Memory, Replica, Vm};
 use farshore_core::{Command, Effect, Effects, Fact, Instant, Records, RecoveryManager};
 
@@ -183,5 +185,9 @@ fn done(op: &Op, lost: bool) -> Seen {
             let running_on = if let Goal::Running { on } = op.goal { Some(on) } else { None };
             Seen::Vm(VmSeen { token, running_on, registered: true })
         }
+        // The benchmarks' plans have no steps, and nobody tests them.
+        Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen { token, ran: true }),
+        Target::TestLun(_) => Seen::Copy(CopySeen { token, exists: op.goal != Goal::Gone, point: None }),
+        Target::TestVm(_) => Seen::Vm(VmSeen { token, running_on: None, registered: op.goal != Goal::Gone }),
     }
 }

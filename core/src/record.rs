@@ -348,6 +348,8 @@ pub struct Test {
     pub number: Turn,
     /// The plan that is tested.
     pub plan: PlanKey,
+    /// How often its copies were begun and could not be brought to one point.
+    pub tries: u8,
     /// VMs that could not be started.
     pub verdicts: BTreeMap<VmKey, VmVerdict>,
     /// Steps of the plan that are behind.
@@ -358,7 +360,15 @@ impl Test {
     /// The beginning of a test.
     #[must_use]
     pub const fn new(epoch: Epoch, number: Turn, plan: PlanKey) -> Self {
-        Self { phase: TestPhase::Copying, epoch, number, plan, verdicts: BTreeMap::new(), steps: BTreeMap::new() }
+        Self {
+            phase: TestPhase::Copying,
+            epoch,
+            number,
+            plan,
+            tries: 0,
+            verdicts: BTreeMap::new(),
+            steps: BTreeMap::new(),
+        }
     }
 }
 

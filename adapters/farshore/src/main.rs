@@ -1,5 +1,6 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
+mod course;
 mod lab;
 mod lab_part;
 mod many;

@@ -281,6 +281,7 @@ fn starts(inventory: &Inventory, fate: &Fate<'_>) -> Table {
         let ready = match info.ready {
             Readiness::PowerOn => "when powered on",
             Readiness::Heartbeat => "with its first heartbeat",
+            Readiness::Probe => "when its probe is answered",
         };
         let after = names(inventory, &info.depends_on);
         table.row(vec![info.tier.to_string(), info.name.clone(), host.clone(), after, ready.into()]);

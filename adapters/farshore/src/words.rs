@@ -48,6 +48,10 @@ impl<'a> Words<'a> {
             Target::Lun(key) => format!("LUN {}", self.lun(key)),
             Target::Host(key) => format!("host {}", self.host(key)),
             Target::Vm(key) => format!("VM {}", self.vm(key)),
+            Target::TestLun(key) => format!("the test's copy of LUN {}", self.lun(key)),
+            Target::TestVm(key) => format!("the test's copy of VM {}", self.vm(key)),
+            Target::Step(key) => format!("step {}", self.step(key)),
+            Target::TestStep(key) => format!("step {}, in a test", self.step(key)),
         }
     }
 
@@ -90,6 +94,12 @@ impl<'a> Words<'a> {
             }
             Event::Settled { group, epoch } => format!("group {} rests in epoch {}", self.group(group), epoch.0),
             Event::VmReady { vm, host } => format!("{} is ready on {}", self.vm(vm), self.host(host)),
+            Event::StepOver { .. }
+            | Event::Testing { .. }
+            | Event::TestCopyFailed { .. }
+            | Event::TestVmReady { .. }
+            | Event::TestVmFailed { .. }
+            | Event::TestCleared { .. } => return self.course(event),
             Event::Doubt(op) => format!(
                 "{} {}: no answer in time, so it is looked at before anything else is done",
                 Verb::of(op.goal).words(),
@@ -187,6 +197,19 @@ impl<'a> Words<'a> {
                 format!("{} of group {} does not do as told: {failure}", self.target(target), self.group(group))
             }
             Alert::VmDown { vm } => format!("{} could not be started, or did not become ready", self.vm(vm)),
+            Alert::Prompt { group, step } => {
+                format!("step {} of group {} asks: {}", self.step(step), self.group(group), self.question(step))
+            }
+            Alert::StepDown { group, step } => {
+                format!("step {} failed for group {}", self.step(step), self.group(group))
+            }
+            Alert::Testing { group } => {
+                format!("copies of the VMs of group {} run in a test, until somebody ends it", self.group(group))
+            }
+            Alert::TestFailed { group } => format!("the last test of group {} did not go well", self.group(group)),
+            Alert::TestLeft { group } => {
+                format!("what the test of group {} made could not be taken away yet", self.group(group))
+            }
             Alert::RecoveryLunLost { lun } => {
                 format!("LUN {} has no other copy here any more: its group can't fail over", self.lun(lun))
             }

@@ -96,7 +96,7 @@ impl Site {
         let answers = self.facts.clone();
         let names = Arc::new(Names::of(&site));
         let parts = Parts {
-            hosts: QemuHosts::new(self.hosts.clone(), names.clone(), self.facts.clone(), &site, &self.array),
+            hosts: QemuHosts::new(self.hosts.clone(), names.clone(), self.facts.clone(), &site, &self.array)?,
             arrays: QemuArrays::new(self.array.clone(), names, self.facts.clone()),
             journal: Writer::start(store, move |fact| drop(answers.send(fact))),
             link: Peer::connect(peer),

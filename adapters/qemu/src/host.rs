@@ -354,7 +354,12 @@ impl Hosts {
     }
 
     /// Where everything that runs is written down.
-    pub(crate) fn cellar(&self) -> &Cellar {
+    /// Where its files are.
+    pub(crate) fn dir(&self) -> &std::path::Path {
+        &self.dir
+    }
+
+    pub(crate) const fn cellar(&self) -> &Arc<Cellar> {
         &self.cellar
     }
 

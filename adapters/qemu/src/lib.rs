@@ -19,6 +19,7 @@ pub mod probe;
 pub mod process;
 pub mod qmp;
 pub mod running;
+pub mod steps;
 pub mod tokens;
 pub mod verdict;
 

@@ -18,6 +18,7 @@ use farshore_core::ports::{Arrays, Hosts as HostsPort};
 use crate::array::Array;
 use crate::host::{Hosts, VmView};
 use crate::probe::Path;
+use crate::steps::Steps;
 use crate::{Cellar, LabError};
 
 /// How often a host samples its paths by itself.
@@ -118,6 +119,7 @@ type Sampled = (HostKey, LunKey, Arc<Mutex<Path>>);
 pub struct QemuHosts {
     hosts: Arc<Hosts>,
     names: Arc<Names>,
+    steps: Arc<Steps>,
     facts: Sender<Fact>,
     paths: Vec<Sampled>,
     acknowledged: Arc<Mutex<Vec<LunKey>>>,
@@ -126,9 +128,18 @@ pub struct QemuHosts {
 }
 
 impl QemuHosts {
-    /// Puts hosts behind the core's trait and lets each sample its paths.
-    #[must_use]
-    pub fn new(hosts: Arc<Hosts>, names: Arc<Names>, facts: Sender<Fact>, site: &Site, array: &Array) -> Self {
+    /// Puts hosts behind the core's trait and lets each sample its paths; plans run their commands here.
+    ///
+    /// # Errors
+    /// What was run before cannot be read.
+    pub fn new(
+        hosts: Arc<Hosts>,
+        names: Arc<Names>,
+        facts: Sender<Fact>,
+        site: &Site,
+        array: &Array,
+    ) -> Result<Self, LabError> {
+        let steps = Arc::new(Steps::open(hosts.cellar(), hosts.dir(), site)?);
         let (portal, target) = array.portal();
         let i = &site.inventory;
         let mut paths: Vec<Sampled> = Vec::new();
@@ -144,7 +155,7 @@ impl QemuHosts {
         let stop = Arc::new(AtomicBool::new(false));
         let (all, quiet, end, tell) = (paths.clone(), acknowledged.clone(), stop.clone(), facts.clone());
         let sampler = std::thread::spawn(move || watch(&all, &quiet, &end, &tell));
-        Self { hosts, names, facts, paths, acknowledged, stop, sampler: Some(sampler) }
+        Ok(Self { hosts, names, steps, facts, paths, acknowledged, stop, sampler: Some(sampler) })
     }
 
     fn spawn(&self, work: impl FnOnce(&Arc<Hosts>, &Names) -> Option<Fact> + Send + 'static) {
@@ -231,20 +242,33 @@ pub fn carry_out(hosts: &Arc<Hosts>, names: &Names, op: &Op) {
 
 impl HostsPort for QemuHosts {
     fn submit(&mut self, op: &Op) {
-        let op = *op;
-        self.spawn(move |hosts, names| answer(hosts.cellar(), &op, apply(hosts, names, &op)?));
+        let (op, steps) = (*op, self.steps.clone());
+        self.spawn(move |hosts, names| {
+            let (step, test) = match op.id.target {
+                Target::Step(step) => (step, false),
+                Target::TestStep(step) => (step, true),
+                Target::Lun(_) | Target::Host(_) | Target::Vm(_) | Target::TestLun(_) | Target::TestVm(_) => {
+                    return answer(hosts.cellar(), &op, apply(hosts, names, &op)?);
+                }
+            };
+            let (group, _) = names.groups.get(&op.id.group)?;
+            answer(hosts.cellar(), &op, steps.run(step, group, test, op.id.token).map(|r| r.map(Seen::Step)))
+        });
     }
 
     fn observe(&mut self, group: GroupKey, target: Target) {
+        let steps = self.steps.clone();
         self.spawn(move |hosts, names| {
             let seen = match target {
+                Target::Step(step) => Seen::Step(steps.seen(step, &names.groups.get(&group)?.0, false)),
+                Target::TestStep(step) => Seen::Step(steps.seen(step, &names.groups.get(&group)?.0, true)),
                 Target::Host(host) => {
                     let (name, vms) = names.groups.get(&group)?;
                     let v = hosts.host(names.hosts.get(&host)?, name, vms);
                     Seen::Host(HostSeen { token: v.token, running: v.running, mounted: v.mounted })
                 }
                 Target::Vm(vm) => vm_seen(&hosts.vm(names.vms.get(&vm)?)),
-                Target::Lun(_) => return None,
+                Target::Lun(_) | Target::TestLun(_) | Target::TestVm(_) => return None,
             };
             Some(Fact::Observed { group, target, seen: Some(seen) })
         });

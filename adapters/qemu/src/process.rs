@@ -35,16 +35,16 @@ impl Process {
         args: &[String],
         log: &Path,
     ) -> Result<Self, LabError> {
-        Self::start_with(cellar, name, program, args, None, log)
+        Self::start_with(cellar, name, program, args, &[], log)
     }
 
-    /// Starts a program that is told something by a variable of its environment.
+    /// Starts a program that is told something by variables of its environment.
     pub(crate) fn start_with(
         cellar: &Arc<Cellar>,
         name: &str,
         program: &str,
         args: &[String],
-        env: Option<(&str, &Path)>,
+        env: &[(&str, String)],
         log: &Path,
     ) -> Result<Self, LabError> {
         let out = File::options().create(true).append(true).open(log);
@@ -52,7 +52,13 @@ impl Process {
         let err = out.try_clone().map_err(LabError::io(format!("writing {}", log.display())))?;
         let (child, ticket) = cellar.spawn(program, |command| {
             // In a process group of its own: a Ctrl-C at the terminal is the lab's to handle, in its order.
-            command.args(args).envs(env).stdin(Stdio::null()).stdout(out).stderr(err).process_group(0);
+            command
+                .args(args)
+                .envs(env.iter().map(|(name, value)| (name, value)))
+                .stdin(Stdio::null())
+                .stdout(out)
+                .stderr(err)
+                .process_group(0);
         })?;
         Ok(Self { name: name.into(), log: log.into(), child, cellar: cellar.clone(), ticket })
     }
@@ -92,6 +98,12 @@ impl Process {
     #[must_use]
     pub fn wait(&self, within: Duration) -> bool {
         wait(&self.child, within)
+    }
+
+    /// Whether it has ended, and well.
+    #[must_use]
+    pub fn succeeded(&self) -> bool {
+        self.ended().is_some_and(|status| status.success())
     }
 
     /// Ends it at once, whatever it is doing.

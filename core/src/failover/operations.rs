@@ -291,7 +291,8 @@ impl GroupState {
             (Goal::Ran, Some(plan), Target::Step(step) | Target::TestStep(step)) => {
                 (plan.step(step).map_or(0, |step| step.retries), plan.start.retry_delay)
             }
-            (Goal::Running { .. } | Goal::Ran, ..) => (0, waits.observe),
+            // A point that is gone does not come back (F8).
+            (Goal::Running { .. } | Goal::Ran | Goal::CopiedAt { .. }, ..) => (0, waits.observe),
             _ => (waits.doubt_limit, waits.observe),
         }
     }

@@ -11,7 +11,7 @@ use super::{Cx, GroupState, placement};
 use crate::event::{Alert, Event};
 use crate::ids::{GroupIx, LunKey, PlanKey};
 use crate::inventory::Replication;
-use crate::operation::{Goal, Point, Target};
+use crate::operation::{Failure, Goal, Point, Target};
 use crate::record::{StepVerdict, Test, TestPhase, VmVerdict, Work};
 
 impl GroupState {
@@ -97,6 +97,8 @@ impl GroupState {
             match self.ensure(cx, g, token, Target::TestLun(lun), goal) {
                 Ensured::Reached => {}
                 Ensured::Pending => all = false,
+                // The point is gone by now: all over again, from newer ones.
+                Ensured::Failed(Failure::Failed) if self.copies_again(cx) => return None,
                 Ensured::Stuck | Ensured::Failed(_) => {
                     cx.event(Event::TestCopyFailed { lun });
                     self.test_failed(cx);
@@ -105,6 +107,21 @@ impl GroupState {
             }
         }
         all.then(|| self.run.copied.clone())
+    }
+
+    /// Begins the copies anew, under a higher number, as often as policy allows; whether it does.
+    fn copies_again(&mut self, cx: &mut Cx<'_>) -> bool {
+        let Some(test) = &mut self.record.test else { return false };
+        test.tries = test.tries.saturating_add(1);
+        if test.tries >= cx.site.policy.limits.max_tries {
+            return false;
+        }
+        self.record.tests = self.record.tests.next();
+        test.number = self.record.tests;
+        self.run.copied.clear();
+        self.run.ops.retain(|target, _| !target.is_of_test());
+        self.touch();
+        true
     }
 
     /// There is nothing to start from: the test is over before it began.
@@ -157,15 +174,17 @@ impl GroupState {
         token: (crate::ids::Epoch, crate::ids::Turn),
         targets: Vec<Target>,
     ) -> bool {
+        let group = self.record.group;
         let mut all = true;
         for target in targets {
-            match self.ensure(cx, g, token, target, Goal::Gone) {
-                Ensured::Reached => {}
-                Ensured::Pending => all = false,
-                Ensured::Stuck | Ensured::Failed(_) => {
-                    all = false;
-                    self.raise(cx, Alert::TestLeft { group: self.record.group });
-                }
+            let stuck = match self.ensure(cx, g, token, target, Goal::Gone) {
+                Ensured::Reached => continue,
+                Ensured::Pending => self.record.alerts.contains(&Alert::InDoubt { group, target }),
+                Ensured::Stuck | Ensured::Failed(_) => true,
+            };
+            all = false;
+            if stuck {
+                self.raise(cx, Alert::TestLeft { group });
             }
         }
         all

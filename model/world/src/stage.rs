@@ -10,6 +10,15 @@ use crate::array::refuses;
 use crate::setup::{Object, Setup};
 use crate::world::World;
 
+/// A test's copy of a LUN.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TestLun {
+    /// What is seen of it.
+    pub seen: CopySeen,
+    /// Complete points that were on the LUN when it was copied.
+    pub points: Vec<Point>,
+}
+
 /// A test's copy of a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct TestVm {
@@ -23,7 +32,7 @@ pub struct TestVm {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stage {
     /// Copies of LUNs.
-    pub luns: BTreeMap<(Side, LunIx), CopySeen>,
+    pub luns: BTreeMap<(Side, LunIx), TestLun>,
     /// Copies of VMs.
     pub vms: BTreeMap<(Side, VmIx), TestVm>,
     /// Commands of plans, by site and group, real ones and tested ones.
@@ -35,7 +44,7 @@ impl World {
     #[must_use]
     pub fn test_left(&self, setup: &Setup, group: GroupIx) -> bool {
         let group = &setup.inventory().groups[group];
-        let lun = |&l: &LunIx| Side::BOTH.iter().any(|&s| self.stage.luns.get(&(s, l)).is_some_and(|c| c.exists));
+        let lun = |&l: &LunIx| Side::BOTH.iter().any(|&s| self.stage.luns.get(&(s, l)).is_some_and(|c| c.seen.exists));
         let vm = |&v: &VmIx| Side::BOTH.iter().any(|&s| self.stage.vms.get(&(s, v)).is_some_and(|v| v.on.is_some()));
         group.luns.iter().any(lun) || group.vms.iter().any(vm)
     }
@@ -43,7 +52,7 @@ impl World {
     /// The highest token that such an object has taken.
     pub(crate) fn stage_kept(&self, side: Side, group: Option<GroupIx>, object: Object) -> Option<Token> {
         match object {
-            Object::TestLun(l) => self.stage.luns.get(&(side, l)).map(|c| c.token),
+            Object::TestLun(l) => self.stage.luns.get(&(side, l)).map(|c| c.seen.token),
             Object::TestVm(v) => self.stage.vms.get(&(side, v)).map(|v| v.token),
             Object::Step(key) => self.stage.steps.get(&(side, group?, Target::Step(key))).map(|s| s.token),
             Object::TestStep(key) => self.stage.steps.get(&(side, group?, Target::TestStep(key))).map(|s| s.token),
@@ -53,34 +62,34 @@ impl World {
 
     /// Applies a command to a test's copy of a LUN.
     pub(crate) fn apply_test_lun(&mut self, setup: &Setup, side: Side, lun: LunIx, op: &Op) -> Result<Seen, Failure> {
-        let held = self.stage.luns.get(&(side, lun)).copied().unwrap_or_default();
-        if refuses(held.token, op.id.token) {
+        let held = self.stage.luns.get(&(side, lun)).cloned().unwrap_or_default();
+        if refuses(held.seen.token, op.id.token) {
             return Err(Failure::Superseded);
         }
-        let point = match op.goal {
-            Goal::Copied => self.newest_point(setup, side, lun)?,
-            Goal::CopiedAt { point } => Some(self.has_point(side, lun, point)?),
-            Goal::Gone => None,
+        let (points, point) = match op.goal {
+            Goal::Copied => self.points_now(setup, side, lun)?,
+            Goal::CopiedAt { point } if held.points.contains(&point) => (held.points, Some(point)),
+            Goal::CopiedAt { .. } => return Err(Failure::Failed),
+            Goal::Gone => (Vec::new(), None),
             _ => return Err(Failure::Unknown),
         };
-        let copy = CopySeen { token: op.id.token, exists: op.goal != Goal::Gone, point };
-        self.stage.luns.insert((side, lun), copy);
-        Ok(Seen::Copy(copy))
+        let seen = CopySeen { token: op.id.token, exists: op.goal != Goal::Gone, point };
+        self.stage.luns.insert((side, lun), TestLun { seen, points });
+        Ok(Seen::Copy(seen))
     }
 
-    /// The point that a copy is made of: of an asynchronous LUN the last complete one.
-    fn newest_point(&self, setup: &Setup, side: Side, lun: LunIx) -> Result<Option<Point>, Failure> {
+    /// The complete points of a LUN, and the one that a copy is made of: of an asynchronous LUN the last.
+    fn points_now(&self, setup: &Setup, side: Side, lun: LunIx) -> Result<(Vec<Point>, Option<Point>), Failure> {
         let copy = self.luns[lun.at()].at(side).filter(|c| c.present).ok_or(Failure::Lost)?;
+        let points: Vec<Point> = copy.points.iter().map(|p| p.point).collect();
         match setup.inventory().luns[lun].replication {
-            Some(Replication::Asynchronous { .. }) => copy.points.last().map(|p| Some(p.point)).ok_or(Failure::Failed),
+            Some(Replication::Asynchronous { .. }) => match points.last() {
+                Some(&last) => Ok((points, Some(last))),
+                None => Err(Failure::Failed),
+            },
             Some(Replication::Synchronous) | None if copy.content.torn => Err(Failure::Failed),
-            Some(Replication::Synchronous) | None => Ok(None),
+            Some(Replication::Synchronous) | None => Ok((points, None)),
         }
-    }
-
-    fn has_point(&self, side: Side, lun: LunIx, point: Point) -> Result<Point, Failure> {
-        let copy = self.luns[lun.at()].at(side).filter(|c| c.present).ok_or(Failure::Lost)?;
-        copy.points.iter().find(|p| p.point == point).map(|p| p.point).ok_or(Failure::Failed)
     }
 
     /// Applies a command to a test's copy of a VM: it starts where copies of all its LUNs are.
@@ -91,7 +100,7 @@ impl World {
         }
         let on = match op.goal {
             Goal::Running { on } => {
-                let copied = |l: &LunIx| self.stage.luns.get(&(side, *l)).is_some_and(|c| c.exists);
+                let copied = |l: &LunIx| self.stage.luns.get(&(side, *l)).is_some_and(|c| c.seen.exists);
                 if !setup.inventory().vms[vm].luns.iter().all(copied) {
                     return Err(Failure::Failed);
                 }
@@ -132,7 +141,7 @@ impl World {
         let group = setup.inventory().groups.find(group)?;
         let step = |target| Seen::Step(self.stage.steps.get(&(side, group, target)).copied().unwrap_or_default());
         match object {
-            Object::TestLun(l) => Some(Seen::Copy(self.stage.luns.get(&(side, l)).copied().unwrap_or_default())),
+            Object::TestLun(l) => Some(Seen::Copy(self.stage.luns.get(&(side, l)).map(|l| l.seen).unwrap_or_default())),
             Object::TestVm(v) => Some(Seen::Vm(self.test_vm_seen(setup, side, v))),
             Object::Step(key) => Some(step(Target::Step(key))),
             Object::TestStep(key) => Some(step(Target::TestStep(key))),

@@ -64,6 +64,8 @@ impl Office {
         match op.id.target {
             Target::Lun(lun) => drop(self.array.upgrade()?.apply(self.name(lun)?, op.goal, op.id.token)),
             Target::Host(_) | Target::Vm(_) => ports::carry_out(&self.hosts.upgrade()?, &self.names, op),
+            // An agent takes away (O3); it runs no plan, and tests none.
+            Target::Step(_) | Target::TestLun(_) | Target::TestVm(_) | Target::TestStep(_) => {}
         }
         Some(())
     }

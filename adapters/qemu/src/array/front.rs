@@ -34,7 +34,7 @@ impl Target {
             "tgtd",
             "tgtd",
             &args,
-            Some((CONTROL, &control.socket)),
+            &[(CONTROL, control.socket.display().to_string())],
             &dir.join("tgtd.log"),
         )?;
         let name = format!("iqn.2026-11.farshore:{site}");

@@ -219,9 +219,15 @@ impl Array {
             Goal::ReplicationStopped => self.stop_replication(&mut unit),
             Goal::Cut => self.cut(&mut unit, token.epoch),
             Goal::RolledBack { to } => Self::roll_back(&unit, to),
-            Goal::Fenced | Goal::Mounted | Goal::Stopped { .. } | Goal::Running { .. } | Goal::Placeholder => {
-                return Ok(Err(Failure::Unknown));
-            }
+            Goal::Fenced
+            | Goal::Mounted
+            | Goal::Stopped { .. }
+            | Goal::Running { .. }
+            | Goal::Placeholder
+            | Goal::Ran
+            | Goal::Copied
+            | Goal::CopiedAt { .. }
+            | Goal::Gone => return Ok(Err(Failure::Unknown)),
         };
         match applied {
             Ok(()) => Ok(Ok(self.seen(&unit))),
