@@ -109,6 +109,20 @@ pub enum Rejected {
         /// The group's name.
         name: String,
     },
+    /// A recovery is not committed (F10).
+    #[error("the recovery of group {name} is not committed: give `commit`, or `roll-back`")]
+    Uncommitted {
+        /// The group's name.
+        name: String,
+    },
+    /// A recovery can't be rolled back (F10).
+    #[error(
+        "the recovery of group {name} can't be rolled back: a LUN of the old owner's was lost or could not be drained, so its copy is not complete"
+    )]
+    NoWayBack {
+        /// The group's name.
+        name: String,
+    },
     /// The group needs another command first.
     #[error("group {name} needs an operator: {why}; give `retry` first")]
     Latched {

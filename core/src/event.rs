@@ -76,6 +76,11 @@ pub enum Alert {
         /// The step.
         step: StepKey,
     },
+    /// A recovery is held uncommitted: it can still be rolled back (F10).
+    Uncommitted {
+        /// The group.
+        group: GroupKey,
+    },
     /// Copies of the group's VMs run in a test, until somebody ends it (F8).
     Testing {
         /// The group.
@@ -252,6 +257,11 @@ pub enum Event {
         /// On this host.
         host: HostKey,
     },
+    /// A recovery is committed (F10).
+    Committed {
+        /// The group.
+        group: GroupKey,
+    },
     /// A test is in a new phase (F8).
     Testing {
         /// The group.
@@ -345,6 +355,7 @@ impl Event {
             Self::Aborted { .. } => "F3",
             Self::Settled { .. } => "L2",
             Self::VmReady { .. } | Self::StepOver { .. } => "F6",
+            Self::Committed { .. } => "F10",
             Self::Testing { .. }
             | Self::TestCopyFailed { .. }
             | Self::TestVmReady { .. }
@@ -373,6 +384,7 @@ impl Alert {
             Self::OpFailed { .. } => "F2",
             Self::VmDown { .. } | Self::Prompt { .. } | Self::StepDown { .. } => "F6",
             Self::Testing { .. } | Self::TestFailed { .. } | Self::TestLeft { .. } => "F8",
+            Self::Uncommitted { .. } => "F10",
             Self::RecoveryLunLost { .. } => "M1",
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",

@@ -97,6 +97,11 @@ pub enum Command {
     Test(GroupKey),
     /// End the test of a group, and take away what it made (F8).
     EndTest(GroupKey),
+    /// Commit a recovery: it can be rolled back no more, and the group may be protected again (F10).
+    Commit(GroupKey),
+    /// Roll a recovery back within its commit window: the old owner takes the group as it released it, and what was written
+    /// since is given up. Recorded, and used once (F10, I22).
+    RollBack(Override),
     /// Let a held or proposed failover of a group go on (M3, M5).
     Release(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).

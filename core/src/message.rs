@@ -183,6 +183,9 @@ pub enum Refusal {
     /// The peer's hosts have no room.
     #[error("the peer's hosts have no room for the group's VMs")]
     NoCapacity,
+    /// A recovery can't be rolled back: the peer's copy is not as it was released (F10).
+    #[error("the peer's copy is not as it was released")]
+    CopyChanged,
     /// The peer is in maintenance mode.
     #[error("the peer is in maintenance mode")]
     Maintenance,

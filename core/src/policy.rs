@@ -115,6 +115,8 @@ pub enum ErrorKind {
     SiteLost,
     /// Nothing: an operator moves the group (F8).
     Planned,
+    /// Nothing: an operator rolls a recovery back within its commit window (F10).
+    RollBack,
 }
 
 /// One row of the table that chooses plans. An empty condition matches everything (M4).
@@ -165,6 +167,8 @@ pub struct Limits {
     pub backoff: [Millis; 2],
     /// A held incident raises an alert after this time (M3).
     pub hold_alert: Millis,
+    /// A recovery is committed after this time, unless somebody does that, or rolls it back, before; zero: at once (F10).
+    pub commit_window: Millis,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2; 140 s).
     pub apd_timeout: Millis,
 }

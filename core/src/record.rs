@@ -97,6 +97,12 @@ pub struct GroupRecord {
     pub tries: u8,
     /// An automatic failover happened within the cooldown; it starts again in full after a restart (M5).
     pub cooling: bool,
+    /// A recovery that is not committed: whether it can be rolled back (F10).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub window: Option<Window>,
+    /// What this site released, and has kept as it was then: every LUN drained, none of them ever lost (F10).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub kept: bool,
     /// A test of the group's plan, at the site that would take it (F8).
     #[cfg_attr(feature = "serde", serde(default))]
     pub test: Option<Test>,
@@ -129,6 +135,8 @@ impl GroupRecord {
             placement: BTreeMap::new(),
             tries: 0,
             cooling: false,
+            window: None,
+            kept: false,
             test: None,
             tests: Turn(0),
             latch: None,
@@ -137,6 +145,16 @@ impl GroupRecord {
             alerts: BTreeSet::new(),
         }
     }
+}
+
+/// What a recovery that is not committed can be rolled back to (F10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Window {
+    /// The old owner's copy, as it was released: every LUN was drained.
+    Complete,
+    /// Nothing: a LUN of the old owner's was lost, or could not be drained.
+    Partial,
 }
 
 /// How far a group is protected, at its owner (P1).

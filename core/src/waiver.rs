@@ -26,6 +26,8 @@ pub enum Waiver {
     /// O9: there is no arbiter. The operator states that the owner is off and stays off: nothing else keeps the group
     /// from running twice.
     Fence,
+    /// F10: a recovery is rolled back, and with it everything that was written since.
+    Writes,
     /// J5: the peer has not confirmed this site's journal. The operator vouches that no newer one was lost.
     Journal,
 }
@@ -39,8 +41,8 @@ impl Waiver {
             | (Self::Takeover { loss: most }, Self::Takeover { loss }) => {
                 most.is_none_or(|most| loss.is_some_and(|loss| loss <= most))
             }
-            (Self::Fence, Self::Fence) | (Self::Journal, Self::Journal) => true,
-            (Self::Evidence { .. } | Self::Takeover { .. } | Self::Fence | Self::Journal, _) => false,
+            (Self::Fence, Self::Fence) | (Self::Journal, Self::Journal) | (Self::Writes, Self::Writes) => true,
+            (Self::Evidence { .. } | Self::Takeover { .. } | Self::Fence | Self::Journal | Self::Writes, _) => false,
         }
     }
 
@@ -64,6 +66,7 @@ impl core::fmt::Display for Waiver {
                 write!(f, ", and its owner is silent")
             }
             Self::Fence => write!(f, "nothing but this word keeps it from running twice: its owner is off"),
+            Self::Writes => write!(f, "everything that was written since the recovery is given up"),
             Self::Journal => write!(f, "the peer has not confirmed that this site's journal is the newest"),
         }
     }

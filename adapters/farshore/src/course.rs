@@ -46,6 +46,7 @@ impl<'a> Words<'a> {
                     TestPhase::Clearing => format!("the test of group {group} ends: takes away what it made"),
                 }
             }
+            Event::Committed { group } => format!("the recovery of group {} is committed", self.group(group)),
             Event::TestCopyFailed { lun } => format!("LUN {} cannot be copied: there is no test", self.lun(lun)),
             Event::TestVmReady { vm, host } => format!("the test's {} is ready on {}", self.vm(vm), self.host(host)),
             Event::TestVmFailed { vm } => format!("the test's {} could not be started", self.vm(vm)),

@@ -95,6 +95,7 @@ impl<'a> Words<'a> {
             Event::Settled { group, epoch } => format!("group {} rests in epoch {}", self.group(group), epoch.0),
             Event::VmReady { vm, host } => format!("{} is ready on {}", self.vm(vm), self.host(host)),
             Event::StepOver { .. }
+            | Event::Committed { .. }
             | Event::Testing { .. }
             | Event::TestCopyFailed { .. }
             | Event::TestVmReady { .. }
@@ -203,6 +204,9 @@ impl<'a> Words<'a> {
             Alert::StepDown { group, step } => {
                 format!("step {} failed for group {}", self.step(step), self.group(group))
             }
+            Alert::Uncommitted { group } => {
+                format!("the recovery of group {} is not committed: it can be rolled back", self.group(group))
+            }
             Alert::Testing { group } => {
                 format!("copies of the VMs of group {} run in a test, until somebody ends it", self.group(group))
             }
@@ -255,6 +259,7 @@ pub(crate) const fn error_kind(kind: ErrorKind) -> &'static str {
         ErrorKind::ManagerLost => "a manager is lost",
         ErrorKind::SiteLost => "a site is lost",
         ErrorKind::Planned => "an operator moves it",
+        ErrorKind::RollBack => "an operator rolls its recovery back",
     }
 }
 

@@ -147,6 +147,8 @@ impl GroupState {
     pub(super) fn owner_anew(&mut self, cx: &mut Cx<'_>) {
         self.record.protection = Protection::Unprotected;
         self.record.marks.clear();
+        self.record.kept = false;
+        self.record.window = None;
         self.run.abort = None;
         self.record.latch = None;
         self.touch();
@@ -156,7 +158,10 @@ impl GroupState {
     /// The peer owns the group: this site starts nothing, and tidies up (F7, I14).
     fn stand_down(&mut self, cx: &mut Cx<'_>, told: Told) {
         self.record.authority = told.authority;
+        let released = matches!(&self.record.work, Work::Give(give) if give.phase == GivePhase::Released);
+        let kept = self.record.kept && released;
         self.owner_anew(cx);
+        self.record.kept = kept;
         self.record.tries = 0;
         self.hold_room(cx, BTreeMap::new());
         match &self.record.work {

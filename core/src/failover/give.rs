@@ -68,7 +68,8 @@ impl GroupState {
     /// Why the group is moved although nothing of it is lost, if that is so: any error puts it back (F8, O10).
     fn voluntary(&self) -> Option<ErrorKind> {
         let Work::Give(give) = &self.record.work else { return None };
-        let kind = Some(give.offer.kind).filter(|k| matches!(k, ErrorKind::Planned | ErrorKind::ManagerLost));
+        let kind = Some(give.offer.kind)
+            .filter(|k| matches!(k, ErrorKind::Planned | ErrorKind::ManagerLost | ErrorKind::RollBack));
         kind.filter(|_| !self.any_lost())
     }
 
@@ -119,8 +120,12 @@ impl GroupState {
         let epoch = self.record.authority.epoch();
         let lost = self.record.marks.iter().filter(|&(_, &e)| e == epoch);
         self.record.returning.extend(lost.map(|(&lun, _)| (lun, token)));
+        let drained = |left: &Left| matches!(left, Left::Drained(_));
+        self.record.kept = self.record.marks.is_empty()
+            && matches!(&self.record.work, Work::Give(give) if give.luns.values().all(drained));
+        self.commit(cx);
         self.unlatch(cx);
-        if self.voluntary() != Some(ErrorKind::Planned) {
+        if !matches!(self.voluntary(), Some(ErrorKind::Planned | ErrorKind::RollBack)) {
             self.start_cooldown(cx);
         }
         self.give_phase(cx, GivePhase::Released);

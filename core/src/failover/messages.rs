@@ -117,7 +117,11 @@ impl GroupState {
         if self.record.alerts.iter().any(|a| matches!(a, Alert::RecoveryLunLost { .. })) {
             return Err(Refusal::TargetLost);
         }
-        if self.record.protection != Protection::Protected {
+        if offer.kind == ErrorKind::RollBack {
+            if !self.record.kept {
+                return Err(Refusal::CopyChanged);
+            }
+        } else if self.record.protection != Protection::Protected {
             return Err(Refusal::NoPlaceholders);
         }
         if !self.record.placement.is_empty() {
@@ -223,7 +227,9 @@ impl GroupState {
         self.record.protection = Protection::Unprotected;
         self.record.marks.clear();
         self.record.latch = None;
-        if offer.kind != ErrorKind::Planned {
+        self.record.kept = false;
+        self.record.window = None;
+        if !matches!(offer.kind, ErrorKind::Planned | ErrorKind::RollBack) {
             self.start_cooldown(cx);
         }
         self.clear(cx, |a| !matches!(a, Alert::InDoubt { .. } | Alert::Returned { .. }));

@@ -5,6 +5,7 @@
 
 mod ask;
 mod authority;
+mod commit;
 mod course;
 mod give;
 mod learn;
@@ -109,6 +110,8 @@ pub enum Wait {
     Ready,
     /// A prompt counts as answered, or a delay is over (F6).
     Step,
+    /// A recovery is committed by itself (F10).
+    Commit,
     /// The agent has not answered a claim (O10).
     Claim,
 }
@@ -246,7 +249,7 @@ impl GroupState {
         if work != Work::Idle {
             self.end_test(cx);
         }
-        self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation | Wait::Claim));
+        self.run.waits.retain(|w, _| matches!(w, Wait::Cooldown | Wait::Operation | Wait::Claim | Wait::Commit));
         self.run.acquiring = false;
         self.clear(cx, |a| matches!(a, Alert::PeerSilent { .. } | Alert::Held { .. }));
         self.run.observe_first = false;
@@ -374,6 +377,7 @@ impl GroupState {
             Work::Take(take) => self.step_take(cx, g, take.phase),
         }
         self.step_test(cx, g);
+        self.window_deadline(cx);
         if self.clean() {
             self.say_what_is_due(cx);
         }

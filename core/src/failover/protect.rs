@@ -70,6 +70,7 @@ impl GroupState {
         } else if self.record.work != (Work::Shield { turn }) {
             self.record.authority.saw_peer_turn(turn);
             self.record.protection = Protection::Unprotected;
+            self.record.kept = false;
             self.forget();
             self.enter(cx, Work::Shield { turn });
         }
@@ -103,6 +104,8 @@ impl GroupState {
 
     /// D4: a lost LUN answers again. It is new: it takes the recorded token first, and is not used.
     pub(crate) fn lun_is_back(&mut self, cx: &mut Cx<'_>, lun: LunKey) {
+        self.record.kept = false;
+        self.touch();
         self.raise(cx, Alert::Returned { lun });
         if self.record.returning.contains_key(&lun) {
             self.run.returned.insert(lun);

@@ -85,7 +85,8 @@ impl GroupState {
             })
         };
         for goal in [Goal::Drained, Goal::ReplicationStopped] {
-            if past(self, goal) {
+            // F10: a group that is rolled back is given up here, not replicated.
+            if past(self, goal) || self.rolls_back() {
                 continue;
             }
             match self.ensure(cx, g, at, target, goal) {

@@ -71,7 +71,8 @@ impl GroupState {
                     || matches!(l.replication, Some(Replication::Synchronous))
             });
             let mut common = None;
-            if !whole {
+            // F10: what is rolled back to is what was released, and nothing has been written to it since.
+            if !whole && !self.rolls_back() {
                 for lun in luns() {
                     let last = self.run.points.get(&lun.key).copied().flatten().ok_or(lun.key)?;
                     common = Some(common.map_or(last, |c: Point| c.min(last)));
@@ -136,7 +137,10 @@ impl GroupState {
     fn all_started(&mut self, cx: &mut Cx<'_>) {
         self.run.reply = Some(Reply::Taken);
         match self.scope() {
-            Scope::All | Scope::Critical(Remainder::Subsequently) => self.enter(cx, Work::Idle),
+            Scope::All | Scope::Critical(Remainder::Subsequently) => {
+                self.open_window(cx);
+                self.enter(cx, Work::Idle);
+            }
             Scope::Critical(Remainder::OnRequest) => self.take_phase(cx, TakePhase::Waiting),
             Scope::Critical(Remainder::Never) => {
                 self.take_phase(cx, TakePhase::Waiting);

@@ -89,6 +89,11 @@ impl RecoveryManager {
             Command::AnswerStep { group, step, reply } => {
                 self.answer_step(site, now, effects, (group, step), reply)?;
             }
+            Command::Commit(key) => {
+                let g = self.open(site, key, |s| s.record.window.is_some())?;
+                self.with(site, now, effects, g, GroupState::commit);
+            }
+            Command::RollBack(given) => self.roll_back(site, now, effects, given)?,
             Command::Test(key) => self.test(site, now, effects, key)?,
             Command::EndTest(key) => {
                 let g = self.open(site, key, |s| s.record.test.is_some())?;
@@ -129,6 +134,9 @@ impl RecoveryManager {
         }
         if record.work != Work::Idle {
             return Err(Rejected::Busy { name: name(site, g) });
+        }
+        if record.window.is_some() {
+            return Err(Rejected::Uncommitted { name: name(site, g) });
         }
         let group = &site.inventory.groups[g];
         let paired = group.luns.iter().all(|&l| site.inventory.luns[l].ends.iter().all(Option::is_some));

@@ -109,7 +109,7 @@ impl RecoveryManager {
         let passage = gate::gate(site.policy.recovery_of(site.here), critical(site, g));
         if passage.hold.is_none() && !self.site_record.maintenance {
             self.groups[g.0 as usize].run.led = Led::Moved;
-            self.move_away(site, now, effects, g, ErrorKind::ManagerLost);
+            self.move_away(site, now, effects, g, ErrorKind::ManagerLost, false);
         }
     }
 }

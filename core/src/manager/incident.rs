@@ -205,6 +205,7 @@ impl RecoveryManager {
             state.run.acknowledge.insert(l.key);
             if !state.record.authority.is_active() && guard::on(Guard::M1Side) {
                 state.record.protection = Protection::Unprotected;
+                state.record.kept = false;
                 state.touch();
                 state.raise(cx, Alert::RecoveryLunLost { lun: l.key });
                 return false;

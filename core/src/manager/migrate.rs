@@ -2,6 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
+use super::stake::agreed;
 use super::{RecoveryManager, command};
 use crate::choosing;
 use crate::effect::Effects;
@@ -11,8 +12,9 @@ use crate::ids::{GroupIx, GroupKey};
 use crate::inventory::Site;
 use crate::message::{Offer, Scope};
 use crate::policy::ErrorKind;
-use crate::record::{Give, GivePhase, Protection, Work};
+use crate::record::{Give, GivePhase, Protection, Window, Work};
 use crate::time::Instant;
+use crate::waiver::{Override, Waiver};
 
 impl RecoveryManager {
     /// F8: the same protocol as a failover; any error before the release puts everything back.
@@ -38,10 +40,38 @@ impl RecoveryManager {
         if record.protection != Protection::Protected {
             return Err(Rejected::NotProtected { name: name() });
         }
-        if self.move_away(site, now, effects, g, ErrorKind::Planned) {
+        if self.move_away(site, now, effects, g, ErrorKind::Planned, false) {
             return Ok(());
         }
         Err(Rejected::NothingToDo { name: name() })
+    }
+
+    /// F10: the old owner takes the group back as it released it, and what was written since is given up.
+    pub(super) fn roll_back(
+        &mut self,
+        site: &Site,
+        now: Instant,
+        effects: &mut Effects,
+        given: Override,
+    ) -> Result<(), Rejected> {
+        let g = self.open(site, given.group, |s| s.record.window.is_some())?;
+        let name = || command::name(site, g);
+        let record = &self.groups[g.0 as usize].record;
+        if record.window == Some(Window::Partial) {
+            return Err(Rejected::NoWayBack { name: name() });
+        }
+        if record.work != Work::Idle {
+            return Err(Rejected::Busy { name: name() });
+        }
+        if let Some(why) = record.latch {
+            return Err(Rejected::Latched { name: name(), why });
+        }
+        let used = agreed(site, g, given, Waiver::Writes)?;
+        if !self.move_away(site, now, effects, g, ErrorKind::RollBack, true) {
+            return Err(Rejected::NothingToDo { name: name() });
+        }
+        self.with(site, now, effects, g, |state, cx| state.overridden(cx, used));
+        Ok(())
     }
 
     /// Opens a failover of a group of which nothing is lost; whether a rule has a plan for it.
@@ -52,6 +82,7 @@ impl RecoveryManager {
         effects: &mut Effects,
         g: GroupIx,
         kind: ErrorKind,
+        forced: bool,
     ) -> bool {
         let recovery = site.policy.recovery_of(site.here);
         let Some((plan, rule)) = choosing::choose(&site.policy, g, kind, recovery.kind()) else { return false };
@@ -61,8 +92,7 @@ impl RecoveryManager {
         self.site_record.incident = self.site_record.incident.wrapping_add(1);
         self.site_durability.touch();
         let incident = self.site_record.incident;
-        let give =
-            Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced: false, expiry: false };
+        let give = Give { phase: GivePhase::Queued, incident, offer, luns: BTreeMap::new(), forced, expiry: false };
         self.with(site, now, effects, g, |state, cx| {
             let group = state.record.group;
             cx.event(Event::PlanChosen { group, plan: offer.plan, rule, kind, scope: offer.scope });

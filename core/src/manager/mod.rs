@@ -393,6 +393,7 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
                     state.enter(cx, Work::Idle);
                 }
             }
+            Wait::Commit => state.commit(cx),
             Wait::Tier | Wait::Step | Wait::Operation | Wait::Ready | Wait::Claim => {}
         }
     }

@@ -8,7 +8,7 @@ use crate::event::{Alert, Event};
 use crate::failover::{Cx, GroupState};
 use crate::ids::{GroupIx, GroupKey};
 use crate::inventory::Site;
-use crate::record::{Give, GivePhase, Latch, TakePhase, Work};
+use crate::record::{Give, GivePhase, Latch, TakePhase, Window, Work};
 use crate::time::Millis;
 use crate::waiver::{Override, Waiver};
 
@@ -17,7 +17,11 @@ impl RecoveryManager {
     #[must_use]
     pub fn stake(&self, site: &Site, group: GroupKey) -> Option<Waiver> {
         let g = site.inventory.groups.find(group)?;
-        self.takeover_stake(site, g).or_else(|| self.forced_stake(g))
+        let writes = || {
+            let record = &self.groups[g.0 as usize].record;
+            (record.window == Some(Window::Complete)).then_some(Waiver::Writes)
+        };
+        self.takeover_stake(site, g).or_else(|| self.forced_stake(g)).or_else(writes)
     }
 
     /// Of [`Command::Force`](crate::input::Command::Force).

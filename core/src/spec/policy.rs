@@ -20,6 +20,9 @@ pub struct Policy {
     pub max_tries: u8,
     /// A held incident raises an alert after this time (M3), more than zero. Default 5 min.
     pub hold_alert: Span,
+    /// A recovery is committed after this time, unless somebody does that, or rolls it back, before (F10). Default none:
+    /// at once.
+    pub commit_window: Span,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2), more than zero. Default 140 s.
     pub apd_timeout: Span,
     /// `[policy.grouping]`: polling and grouping (G1 to G4).
@@ -184,6 +187,7 @@ impl Default for Policy {
             cooldown: Span::secs(3600),
             max_tries: 3,
             hold_alert: Span::secs(300),
+            commit_window: Span::default(),
             apd_timeout: Span::secs(140),
             grouping: Grouping::default(),
             waits: Waits::default(),

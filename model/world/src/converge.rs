@@ -232,7 +232,7 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::Prompt { group, .. }
         | Alert::StepDown { group, .. } => group == key,
         // A test tells nothing of the group itself.
-        Alert::Testing { .. } | Alert::TestFailed { .. } | Alert::TestLeft { .. } => false,
+        Alert::Uncommitted { .. } | Alert::Testing { .. } | Alert::TestFailed { .. } | Alert::TestLeft { .. } => false,
         Alert::Loss { lun, .. }
         | Alert::RecoveryLunLost { lun }
         | Alert::Contradicted { lun }

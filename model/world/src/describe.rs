@@ -401,6 +401,8 @@ impl Names<'_> {
             Command::StartRemainder(g) => format!("start the remainder of {}", self.group(*g)),
             Command::RetryVm(v) => format!("retry {}", vm(*v)),
             Command::SkipVm(v) => format!("skip {}", vm(*v)),
+            Command::Commit(g) => format!("commit {}", self.group(*g)),
+            Command::RollBack(o) => format!("roll {} back", self.group(o.group)),
             Command::Test(g) => format!("test the plan of {}", self.group(*g)),
             Command::EndTest(g) => format!("end the test of {}", self.group(*g)),
             Command::AnswerStep { group, step, reply } => {

@@ -126,7 +126,11 @@ impl<'a> Drive<'a> {
         }
         let before = self.world.node(side).manager.clone();
         let mut effects = Effects::new();
-        let forced = if let Command::Force(o) | Command::TakeOver(o) = &command { Some(o.group) } else { None };
+        let forced = if let Command::Force(o) | Command::TakeOver(o) | Command::RollBack(o) = &command {
+            Some(o.group)
+        } else {
+            None
+        };
         let result = self.core(side, |manager, site| manager.command(site, now, command, &mut effects));
         match result {
             Some(Ok(())) => {

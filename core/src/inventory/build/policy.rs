@@ -94,6 +94,7 @@ fn limits(spec: &spec::Policy, inventory: &Inventory) -> Result<Limits, ConfigEr
         max_tries: spec.max_tries,
         backoff: backoff.map(Into::into),
         hold_alert: spec.hold_alert.into(),
+        commit_window: spec.commit_window.into(),
         apd_timeout: spec.apd_timeout.into(),
     })
 }

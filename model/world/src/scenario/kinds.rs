@@ -195,6 +195,8 @@ pub enum AlertKind {
     Prompt,
     /// [`Alert::StepDown`].
     StepDown,
+    /// [`Alert::Uncommitted`].
+    Uncommitted,
     /// [`Alert::Testing`].
     Testing,
     /// [`Alert::TestFailed`].
@@ -228,6 +230,7 @@ impl AlertKind {
             Alert::TakeoverDenied { .. } => Self::TakeoverDenied,
             Alert::Prompt { .. } => Self::Prompt,
             Alert::StepDown { .. } => Self::StepDown,
+            Alert::Uncommitted { .. } => Self::Uncommitted,
             Alert::Testing { .. } => Self::Testing,
             Alert::TestFailed { .. } => Self::TestFailed,
             Alert::TestLeft { .. } => Self::TestLeft,
@@ -258,6 +261,7 @@ impl AlertKind {
             Self::TakeoverDenied => "takeover-denied",
             Self::Prompt => "prompt",
             Self::StepDown => "step-down",
+            Self::Uncommitted => "uncommitted",
             Self::Testing => "testing",
             Self::TestFailed => "test-failed",
             Self::TestLeft => "test-left",

@@ -191,6 +191,8 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::RetryVm(_)
         | Deed::SkipVm(_)
         | Deed::Answer(_)
+        | Deed::Commit(_)
+        | Deed::RollBack(_)
         | Deed::Test(_)
         | Deed::EndTest(_)
         | Deed::Maintenance(_) => order::order(names, &deed),

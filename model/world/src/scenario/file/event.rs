@@ -324,6 +324,8 @@ deeds! {
     retry_vm RetryVm: VmAt,
     skip_vm SkipVm: VmAt,
     answer Answer: AnswerFile,
+    commit Commit: GroupAt,
+    roll_back RollBack: GroupAt,
     test Test: GroupAt,
     end_test EndTest: GroupAt,
     maintenance Maintenance: MaintenanceFile,

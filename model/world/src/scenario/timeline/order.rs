@@ -8,6 +8,7 @@ use crate::scenario::error::Nonsense;
 use crate::scenario::file::{AnswerFile, Deed, GroupAt, VmAt};
 use crate::scenario::names::Names;
 use crate::scope::word;
+use farshore_core::waiver::{Override, Waiver};
 
 pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
     let (verb, group, vm) = match deed {
@@ -18,6 +19,8 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
         Deed::Retry(g) => ("tries again with", Some(g), None),
         Deed::Migrate(g) => ("moves", Some(g), None),
         Deed::TakeOver(g) => ("takes over", Some(g), None),
+        Deed::Commit(g) => ("commits the recovery of", Some(g), None),
+        Deed::RollBack(g) => ("gives up what was written since the recovery, and rolls back", Some(g), None),
         Deed::Test(g) => ("tests the plan of", Some(g), None),
         Deed::EndTest(g) => ("ends the test of", Some(g), None),
         Deed::Answer(a) => return answer(names, a),
@@ -44,6 +47,8 @@ pub(super) fn order(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense
                 Deed::Force(_) => Command::Force(word(key)),
                 Deed::Retry(_) => Command::Retry(key),
                 Deed::Migrate(_) => Command::Migrate(key),
+                Deed::Commit(_) => Command::Commit(key),
+                Deed::RollBack(_) => Command::RollBack(Override { waives: Waiver::Writes, ..word(key) }),
                 Deed::Test(_) => Command::Test(key),
                 Deed::EndTest(_) => Command::EndTest(key),
                 Deed::TakeOver(_) => Command::TakeOver(word(key)),
