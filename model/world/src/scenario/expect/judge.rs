@@ -46,6 +46,7 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         Alert::VmDown { vm: v } => vm(v),
         Alert::Prompt { group: g, step: s } | Alert::StepDown { group: g, step: s } => group(g) || step(s),
         Alert::Testing { group: g } | Alert::TestFailed { group: g } | Alert::TestLeft { group: g } => group(g),
+        Alert::HostLost { host: h } => host(h),
         Alert::ManagerLost => false,
         Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
         Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
