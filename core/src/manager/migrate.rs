@@ -23,6 +23,16 @@ impl RecoveryManager {
         effects: &mut Effects,
         key: GroupKey,
     ) -> Result<(), Rejected> {
+        let g = self.protected(site, key)?;
+        let name = || command::name(site, g);
+        if self.move_away(site, now, effects, g, ErrorKind::Planned) {
+            return Ok(());
+        }
+        Err(Rejected::NothingToDo { name: name() })
+    }
+
+    /// A group that this site owns and that rests, protected: what an operator may move (F8) or unprotect (P3).
+    pub(super) fn protected(&self, site: &Site, key: GroupKey) -> Result<GroupIx, Rejected> {
         let g = self.open(site, key, |_| true)?;
         let name = || command::name(site, g);
         let record = &self.groups[g.0 as usize].record;
@@ -38,10 +48,7 @@ impl RecoveryManager {
         if record.protection != Protection::Protected {
             return Err(Rejected::NotProtected { name: name() });
         }
-        if self.move_away(site, now, effects, g, ErrorKind::Planned) {
-            return Ok(());
-        }
-        Err(Rejected::NothingToDo { name: name() })
+        Ok(g)
     }
 
     /// Opens a failover of a group of which nothing is lost; whether a rule has a plan for it.
