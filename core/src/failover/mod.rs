@@ -13,6 +13,7 @@ mod operations;
 mod placement;
 mod protect;
 mod quiesce;
+mod rpo;
 mod start;
 mod steps;
 mod take;
@@ -112,6 +113,8 @@ pub enum Wait {
     Step,
     /// The agent has not answered a claim (O10).
     Claim,
+    /// The peer's copies are looked at (F2a).
+    Rpo,
 }
 
 /// What a deputy has done with a group that its site owns (O10).
@@ -165,6 +168,8 @@ pub(crate) struct Run {
     pub(crate) progress: Option<Progress>,
     /// LUNs whose reports may end once the record is durable (G6).
     pub(crate) acknowledge: BTreeSet<LunKey>,
+    /// LUNs whose copies are being looked at (F2a).
+    pub(crate) looked: BTreeSet<LunKey>,
     /// A lost LUN answers again: it is given the recorded token (D4).
     pub(crate) returned: BTreeSet<LunKey>,
 }
@@ -378,6 +383,7 @@ impl GroupState {
             Work::Take(take) => self.step_take(cx, g, take.phase),
         }
         self.step_test(cx, g);
+        self.step_rpo(cx);
         if self.clean() {
             self.say_what_is_due(cx);
         }

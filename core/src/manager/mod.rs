@@ -395,6 +395,7 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
                     state.enter(cx, Work::Idle);
                 }
             }
+            Wait::Rpo => state.look_at_copies(cx, g),
             Wait::Tier | Wait::Step | Wait::Operation | Wait::Ready | Wait::Claim => {}
         }
     }
