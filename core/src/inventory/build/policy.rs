@@ -95,6 +95,7 @@ fn limits(spec: &spec::Policy, inventory: &Inventory) -> Result<Limits, ConfigEr
         backoff: backoff.map(Into::into),
         hold_alert: spec.hold_alert.into(),
         apd_timeout: spec.apd_timeout.into(),
+        apd_delay: spec.apd_delay.into(),
         rpo_check: spec.rpo_check.into(),
     })
 }
