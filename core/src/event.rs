@@ -1,7 +1,7 @@
 //! What people are told: alerts, which stand until they are over, and events, which happened.
 
 use crate::detection::corroboration::Finding;
-use crate::ids::{DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
+use crate::ids::{ArrayKey, DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
 use crate::message::{Refusal, Scope};
 use crate::operation::{Failure, Op, Target};
 use crate::policy::ErrorKind;
@@ -116,6 +116,23 @@ pub enum Alert {
         /// The LUN.
         lun: LunKey,
     },
+    /// The peer's copy of an asynchronous LUN is further behind than its RPO: a warning, then an alarm (F2a).
+    RpoBehind {
+        /// The LUN.
+        lun: LunKey,
+        /// More than so many times the RPO: 2 or 3.
+        times: u8,
+    },
+    /// The peer's copy of a synchronous LUN does not hold every acknowledged write (F2a).
+    OutOfSync {
+        /// The LUN.
+        lun: LunKey,
+    },
+    /// A host of this site is lost. Its VMs are the business of the site's own HA (D5).
+    HostLost {
+        /// The host.
+        host: HostKey,
+    },
     /// A lost LUN answers again: new, and not used before a full resynchronisation (D4).
     Returned {
         /// The LUN.
@@ -184,6 +201,11 @@ pub enum Event {
         /// The conclusion.
         finding: Finding,
     },
+    /// No host has reached any LUN of an array for long, nor its management: it counts as failed (D2).
+    ArrayFailed {
+        /// The array.
+        array: ArrayKey,
+    },
     /// A group is marked (M1).
     Marked {
         /// The group.
@@ -233,6 +255,11 @@ pub enum Event {
     },
     /// The group is protected (P1).
     Protected {
+        /// The group.
+        group: GroupKey,
+    },
+    /// The group is protected no more, because an operator said so (P3).
+    NoLongerProtected {
         /// The group.
         group: GroupKey,
     },
@@ -329,10 +356,11 @@ impl Event {
             Self::WindowOpened => "G2",
             Self::WindowClosed { .. } => "G4",
             Self::Concluded { .. } => "D3",
+            Self::ArrayFailed { .. } => "D2",
             Self::Marked { .. } => "M1",
             Self::PlanChosen { .. } => "M4",
             Self::Giving { phase, .. } => match phase {
-                GivePhase::Held(Hold::Proposal) => "M5",
+                GivePhase::Held(Hold::Proposal | Hold::Manual) => "M5",
                 GivePhase::Held(_) => "M3",
                 GivePhase::Queued => "F9",
                 GivePhase::BackingOff => "M6",
@@ -352,6 +380,7 @@ impl Event {
             },
             Self::Refused { .. } => "M6",
             Self::Protected { .. } => "P1",
+            Self::NoLongerProtected { .. } => "P3",
             Self::Aborted { .. } => "F3",
             Self::Settled { .. } => "L2",
             Self::VmReady { .. } | Self::StepOver { .. } => "F6",
@@ -389,6 +418,8 @@ impl Alert {
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",
             Self::AllPathsDown { .. } => "D2",
+            Self::RpoBehind { .. } | Self::OutOfSync { .. } => "F2a",
+            Self::HostLost { .. } => "D5",
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",
             Self::Unrenewed { .. } => "O3",

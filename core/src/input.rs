@@ -78,6 +78,14 @@ pub enum Fact {
     },
     /// This site's agent has heard nothing of the peer's for `site_grace`; or hears it again (O11). A level.
     Silent(bool),
+    /// The site's own HA says that a host of the site is lost, or that it is there (D5). A level: told when it changes,
+    /// and after a restart.
+    Host {
+        /// The host.
+        host: HostKey,
+        /// Whether it is there.
+        up: bool,
+    },
 }
 
 /// Number of a probe, as [`Effect::Probe`](crate::effect::Effect::Probe) gave it.
@@ -91,6 +99,9 @@ pub struct ProbeId(pub u32);
 pub enum Command {
     /// Protect these groups, owned here (P1, P2).
     Protect(Vec<GroupKey>),
+    /// Undo that: replication ends, the peer's placeholders go, and the group's VMs run on, with nothing that protects
+    /// them (P3).
+    Unprotect(GroupKey),
     /// Move a group to the peer although nothing failed: any error before the release puts everything back (F8).
     Migrate(GroupKey),
     /// Test the plan of a group, at the site that would take it: on copies, in an isolated network (F8).
@@ -104,6 +115,10 @@ pub enum Command {
     RollBack(Override),
     /// Let a held or proposed failover of a group go on (M3, M5).
     Release(GroupKey),
+    /// Pause the run of a group, before the release or while its VMs start: nothing new is begun (M5).
+    Pause(GroupKey),
+    /// Let a paused run go on where it was (M5).
+    Resume(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).
     Cancel(GroupKey),
     /// Go on although evidence is missing, or vouch for a journal that nobody confirms; recorded, and used once (F2a, J5,

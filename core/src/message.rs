@@ -41,6 +41,16 @@ pub enum Body {
         /// The turn that was asked in.
         turn: Turn,
     },
+    /// Owner to peer: the group is protected no more; take its placeholders away (P3).
+    Unshield {
+        /// The owner's turn.
+        turn: Turn,
+    },
+    /// Peer to owner: done.
+    Unshielded {
+        /// The turn that was asked in.
+        turn: Turn,
+    },
     /// Owner to peer: can you take the group? (F1), or, after the quiescing: can you still? (F3)
     Prepare {
         /// The owner's turn.
@@ -180,6 +190,9 @@ pub enum Refusal {
     /// A recovery LUN is lost.
     #[error("a recovery LUN is lost")]
     TargetLost,
+    /// What the peer wrote when it owned the group could not be kept, and would be overwritten (F8).
+    #[error("what the peer wrote when it owned the group could not be kept, and would be overwritten")]
+    TailNotKept,
     /// The peer's hosts have no room.
     #[error("the peer's hosts have no room for the group's VMs")]
     NoCapacity,

@@ -58,6 +58,19 @@ pub struct Grouping {
     pub long: Millis,
 }
 
+/// How much of a group's failover is left to Farshore (M5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Automation {
+    /// All of it.
+    #[default]
+    Automatic,
+    /// Every failover is a proposal, which an operator lets go or cancels.
+    Propose,
+    /// None: people are told at once, and an operator does it.
+    Manual,
+}
+
 /// How a group of failures is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -171,6 +184,11 @@ pub struct Limits {
     pub commit_window: Millis,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2; 140 s).
     pub apd_timeout: Millis,
+    /// An array of which no host reaches any LUN, and whose management is silent, counts as failed so long after
+    /// `apd_timeout` (D2; 180 s). Zero: never.
+    pub apd_delay: Millis,
+    /// How often an owner looks how far its peer's copies are behind (F2a; 1 min). Zero: never.
+    pub rpo_check: Millis,
 }
 
 /// How long answers may take.

@@ -86,6 +86,9 @@ pub struct GroupRecord {
     pub protection: Protection,
     /// Lost LUNs, by the epoch in which they were lost (M1).
     pub marks: BTreeMap<LunKey, Epoch>,
+    /// Marked LUNs that nobody called lost: all paths to their whole array are down, and it may hold them writable (D2).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub cut_off: BTreeSet<LunKey>,
     /// LUNs that come back as new: the token that they must take first (D4).
     pub returning: BTreeMap<LunKey, Token>,
     /// The one workflow that is open (I11).
@@ -130,6 +133,7 @@ impl GroupRecord {
             authority: crate::authority::Authority::first(home),
             protection: Protection::Unprotected,
             marks: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
             returning: BTreeMap::new(),
             work: Work::Idle,
             placement: BTreeMap::new(),
@@ -165,6 +169,8 @@ pub enum Protection {
     Unprotected,
     /// At the owner: replicated in full and verified. At the peer: shielded, with placeholders registered.
     Protected,
+    /// At the owner: it is being unprotected, also where a fence of its agent's came between (P3, O3).
+    Ending,
 }
 
 /// Why nothing more is done for a group without an operator (M5, F2a, F6).
@@ -192,6 +198,9 @@ pub enum Latch {
     /// An operator cancelled the failover.
     #[error("an operator cancelled the failover")]
     Cancelled,
+    /// An operator has paused it: nothing new is begun.
+    #[error("an operator has paused it")]
+    Paused,
     /// VMs that are not critical stay down by policy (`Never`).
     #[error("policy leaves the VMs that are not critical down")]
     RemainderNever,
@@ -216,6 +225,13 @@ pub enum Work {
     Protect(ProtectPhase),
     /// Peer: making itself a target (P1, P2).
     Shield {
+        /// The owner's turn that asked.
+        turn: Turn,
+    },
+    /// Owner: undoing that (P3).
+    Unprotect,
+    /// Peer: no target any more (P3).
+    Unshield {
         /// The owner's turn that asked.
         turn: Turn,
     },
@@ -282,8 +298,10 @@ pub enum GivePhase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Hold {
-    /// Maintenance mode: it is a proposal.
+    /// Maintenance mode, or the group's own: it is a proposal.
     Proposal,
+    /// The group's own mode: an operator does it, or nobody.
+    Manual,
     /// `AtLeast`: too few VMs are affected so far.
     Count,
     /// `CriticalFirst`: it holds no critical VM, and the critical ones are not recovered yet.

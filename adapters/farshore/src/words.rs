@@ -74,6 +74,10 @@ impl<'a> Words<'a> {
             Event::Concluded { lun, finding: Finding::Contradicted } => {
                 format!("LUN {} is not lost: it was seen well after the report. No failover", self.lun(lun))
             }
+            Event::ArrayFailed { array } => {
+                let name = self.0.arrays.by_key(array).map_or("(unknown array)", |(_, x)| &x.name);
+                format!("no host has reached array {name} for long, and its management is silent: it counts as failed")
+            }
             Event::Marked { group, lun, epoch } => {
                 format!("group {} is marked, for LUN {} (epoch {})", self.group(group), self.lun(lun), epoch.0)
             }
@@ -89,6 +93,9 @@ impl<'a> Words<'a> {
             Event::Taking { group, epoch, phase } => self.taking(side, self.group(group), epoch.0, phase),
             Event::Refused { group, reason } => format!("{peer} does not take group {}: {reason}", self.group(group)),
             Event::Protected { group } => format!("group {} is protected", self.group(group)),
+            Event::NoLongerProtected { group } => {
+                format!("group {} is protected no more; its VMs run on", self.group(group))
+            }
             Event::Aborted { group, turn } => {
                 format!("the failover of group {} is given up and put back (turn {})", self.group(group), turn.0)
             }
@@ -226,6 +233,15 @@ impl<'a> Words<'a> {
             Alert::AllPathsDown { lun } => {
                 format!("no host reaches LUN {} by any path, and none says that it is lost", self.lun(lun))
             }
+            Alert::RpoBehind { lun, times } => {
+                format!("{peer}'s copy of LUN {} is more than {times} times its RPO behind", self.lun(lun))
+            }
+            Alert::OutOfSync { lun } => {
+                format!("{peer}'s copy of LUN {} does not hold every acknowledged write", self.lun(lun))
+            }
+            Alert::HostLost { host } => {
+                format!("host {} is lost; the site's own HA starts its VMs elsewhere", self.host(host))
+            }
             Alert::Returned { lun } => {
                 format!("LUN {} is back: not used before a full resynchronisation", self.lun(lun))
             }
@@ -243,7 +259,8 @@ fn lag_words(lag: Millis) -> String {
 /// Why a group is held.
 pub(crate) const fn held(hold: Hold) -> &'static str {
     match hold {
-        Hold::Proposal => "maintenance mode makes it a proposal",
+        Hold::Proposal => "it is a proposal, for an operator to release or cancel",
+        Hold::Manual => "its mode leaves it to an operator",
         Hold::Count => "too few VMs are affected so far",
         Hold::AfterCritical => "critical VMs come first",
         Hold::OnRequest => "it has no critical VM, and waits for an operator",

@@ -21,6 +21,8 @@ impl GroupState {
             _ if !self.run.verified => {}
             Body::Shield { turn, config } => self.asked_to_shield(cx, g, epoch, turn, config),
             Body::Shielded { turn } => self.shielded(cx, epoch, turn),
+            Body::Unshield { turn } => self.asked_to_unshield(cx, epoch, turn),
+            Body::Unshielded { turn } => self.unshielded(cx, epoch, turn),
             Body::Prepare { turn, stage, offer } => self.asked_to_take(cx, g, epoch, turn, stage, offer),
             Body::Ready { turn, stage } => self.peer_is_ready(cx, epoch, turn, stage),
             Body::Refused { turn, reason } => self.peer_refused(cx, epoch, turn, reason),
@@ -76,7 +78,12 @@ impl GroupState {
         let free = match &self.record.work {
             Work::Idle => true,
             Work::Take(take) => take.phase == TakePhase::Reserved,
-            Work::Protect(_) | Work::Shield { .. } | Work::Give(_) | Work::StandDown => false,
+            Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Give(_)
+            | Work::StandDown => false,
         };
         let placement = match self.can_take(cx, g, free, &offer) {
             Ok(placement) => placement,
@@ -160,6 +167,8 @@ impl GroupState {
     /// F1, F3: the peer can. Answers to another turn, or to the other question, are ignored.
     fn peer_is_ready(&mut self, cx: &mut Cx<'_>, epoch: Epoch, turn: Turn, stage: Stage) {
         match stage {
+            // Asked again once the run is resumed.
+            _ if self.is_paused() => {}
             Stage::Prepare if self.giving(epoch, turn, GivePhase::Preparing).is_some() => {
                 self.answered_by_peer(cx);
                 self.give_phase(cx, GivePhase::Quiescing);
@@ -176,7 +185,7 @@ impl GroupState {
     fn peer_refused(&mut self, cx: &mut Cx<'_>, epoch: Epoch, turn: Turn, reason: Refusal) {
         let group = self.record.group;
         let (my_epoch, my_turn) = self.now();
-        if (epoch, turn) != (my_epoch, my_turn) {
+        if (epoch, turn) != (my_epoch, my_turn) || self.is_paused() {
             return;
         }
         match &self.record.work {
@@ -196,7 +205,13 @@ impl GroupState {
                 self.enter(cx, Work::Idle);
                 self.latch(cx, Latch::NotProtected);
             }
-            Work::Idle | Work::Shield { .. } | Work::Give(_) | Work::Take(_) | Work::StandDown => {}
+            Work::Idle
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Give(_)
+            | Work::Take(_)
+            | Work::StandDown => {}
         }
     }
 
@@ -225,7 +240,7 @@ impl GroupState {
             self.hold_room(cx, placement);
         }
         self.record.protection = Protection::Unprotected;
-        self.record.marks.clear();
+        self.unmark();
         self.record.latch = None;
         self.record.kept = false;
         self.record.window = None;
@@ -245,7 +260,7 @@ impl GroupState {
     fn taken(&mut self, cx: &mut Cx<'_>, epoch: Epoch, progress: Progress) {
         if self.record.authority.taken_by_peer(epoch) {
             self.answered_by_peer(cx);
-            self.record.marks.clear();
+            self.unmark();
             self.record.protection = Protection::Unprotected;
             self.record.tries = 0;
             self.unlatch(cx);

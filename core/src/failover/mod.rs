@@ -11,13 +11,16 @@ mod give;
 mod learn;
 mod messages;
 mod operations;
+mod pause;
 mod placement;
 mod protect;
 mod quiesce;
+mod rpo;
 mod start;
 mod steps;
 mod take;
 mod test;
+mod unprotect;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -114,6 +117,8 @@ pub enum Wait {
     Commit,
     /// The agent has not answered a claim (O10).
     Claim,
+    /// The peer's copies are looked at (F2a).
+    Rpo,
 }
 
 /// What a deputy has done with a group that its site owns (O10).
@@ -167,6 +172,8 @@ pub(crate) struct Run {
     pub(crate) progress: Option<Progress>,
     /// LUNs whose reports may end once the record is durable (G6).
     pub(crate) acknowledge: BTreeSet<LunKey>,
+    /// LUNs whose copies are being looked at (F2a).
+    pub(crate) looked: BTreeSet<LunKey>,
     /// A lost LUN answers again: it is given the recorded token (D4).
     pub(crate) returned: BTreeSet<LunKey>,
 }
@@ -175,6 +182,7 @@ pub(crate) struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reply {
     Shielded,
+    Unshielded,
     Ready(Stage),
     Taken,
 }
@@ -266,10 +274,14 @@ impl GroupState {
                 self.forget();
                 cx.event(Event::Settled { group, epoch: authority.epoch() });
             }
-            Work::Protect(_) | Work::Shield { .. } | Work::StandDown => {}
+            Work::Protect(_) | Work::Shield { .. } | Work::Unprotect | Work::Unshield { .. } | Work::StandDown => {}
         }
+        let pausable = pause::can_pause(&work);
         self.record.work = work;
         self.touch();
+        if self.is_paused() && !pausable {
+            self.unlatch(cx);
+        }
     }
 
     /// Drops what a workflow learned; operations that may still take effect stay (J3).
@@ -318,6 +330,17 @@ impl GroupState {
     /// LUNs that are lost in the present epoch.
     pub(crate) fn is_lost(&self, lun: LunKey) -> bool {
         self.record.marks.get(&lun) == Some(&self.record.authority.epoch())
+    }
+
+    /// One that is lost and may be writable all the same: nobody has said what has become of it (D2).
+    pub(crate) fn is_cut_off(&self, lun: LunKey) -> bool {
+        self.is_lost(lun) && self.record.cut_off.contains(&lun)
+    }
+
+    /// M1: marks end with the epoch.
+    pub(crate) fn unmark(&mut self) {
+        self.record.marks.clear();
+        self.record.cut_off.clear();
     }
 
     pub(crate) fn any_lost(&self) -> bool {
@@ -369,15 +392,19 @@ impl GroupState {
             self.say_what_is_due(cx);
         }
         match &self.record.work {
+            _ if self.is_paused() => {}
             Work::Idle => {}
             Work::Protect(phase) => self.step_protect(cx, g, *phase),
             Work::Shield { turn } => self.step_shield(cx, g, *turn),
+            Work::Unprotect => self.step_unprotect(cx, g),
+            Work::Unshield { turn } => self.step_unshield(cx, g, *turn),
             Work::StandDown => self.step_stand_down(cx, g),
             Work::Give(give) => self.step_give(cx, g, give.phase),
             Work::Take(take) => self.step_take(cx, g, take.phase),
         }
         self.step_test(cx, g);
         self.window_deadline(cx);
+        self.step_rpo(cx);
         if self.clean() {
             self.say_what_is_due(cx);
         }

@@ -170,7 +170,12 @@ impl GroupState {
             _ if turn == Turn(0) => cx.site.inventory.groups[g].hash,
             Work::Give(give) => give.offer.plan_hash,
             Work::Take(take) => take.offer.plan_hash,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => cx.site.inventory.groups[g].hash,
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown => cx.site.inventory.groups[g].hash,
         }
     }
 
@@ -299,6 +304,7 @@ impl GroupState {
 
     /// An object was observed. Nothing waits for it but a doubt.
     pub(crate) fn observed(&mut self, cx: &mut Cx<'_>, target: Target, seen: Option<&Seen>) {
+        self.looked_at(cx, target, seen);
         let Some(run) = self.run.ops.get(&target).copied() else { return };
         let State::Doubt { .. } = run.state else { return };
         match seen {

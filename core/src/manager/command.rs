@@ -38,10 +38,22 @@ impl RecoveryManager {
                     self.with(site, now, effects, g, GroupState::protect);
                 }
             }
+            Command::Unprotect(key) => {
+                let g = self.protected(site, key)?;
+                self.with(site, now, effects, g, GroupState::unprotect);
+            }
             Command::Migrate(key) => self.migrate(site, now, effects, key)?,
             Command::Release(key) => {
                 let g = self.open(site, key, |s| s.held().is_some())?;
                 self.with(site, now, effects, g, GroupState::let_go);
+            }
+            Command::Pause(key) => {
+                let g = self.open(site, key, GroupState::can_pause)?;
+                self.with(site, now, effects, g, GroupState::pause);
+            }
+            Command::Resume(key) => {
+                let g = self.open(site, key, GroupState::is_paused)?;
+                self.with(site, now, effects, g, GroupState::unlatch);
             }
             Command::Cancel(key) => {
                 let g = self.open(site, key, |s| matches!(s.record.work, Work::Give(_)))?;
@@ -59,7 +71,9 @@ impl RecoveryManager {
             }
             Command::Force(given) => self.force(site, now, effects, given)?,
             Command::Retry(key) => {
-                let g = self.open(site, key, |s| s.record.latch.is_some_and(|l| l != Latch::JournalBehind))?;
+                let g = self.open(site, key, |s| {
+                    s.record.latch.is_some_and(|l| !matches!(l, Latch::JournalBehind | Latch::Paused))
+                })?;
                 self.with(site, now, effects, g, |state, cx| {
                     state.unlatch(cx);
                     state.retry_failed();

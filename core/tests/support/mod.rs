@@ -43,6 +43,7 @@ pub(crate) fn groups(names: &[&str]) -> Deployment {
         ..Deployment::default()
     };
     deployment.policy.grouping.idle_poll = Span::default(); // Hosts push.
+    deployment.policy.rpo_check = Span::default();
     deployment
 }
 
@@ -240,7 +241,7 @@ impl Pair {
                         live: true,
                         fenced: false,
                         known: false,
-                        enforcers: Enforcers::Served,
+                        enforcers: if claim.withhold { Enforcers::Withheld } else { Enforcers::Served },
                     };
                     node.facts.push_front(Fact::Authority(told));
                 }

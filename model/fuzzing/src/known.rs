@@ -6,7 +6,7 @@ use farshore_core::Site;
 use farshore_core::inventory::Readiness;
 use farshore_core::policy::{Mode, RecoveryKind, Remainder};
 use farshore_core::spec::{
-    self, Arbiter, Datastore, Deployment, Group, Lun, Plan, Recovery, Replica, SitePolicy, Span, Vm,
+    self, Arbiter, Datastore, Deployment, Edge, Group, Lun, Plan, PlanStep, Recovery, Replica, SitePolicy, Span, Vm,
 };
 
 /// Both sites of each deployment.
@@ -65,6 +65,13 @@ fn critical_first() -> Deployment {
     }
     deployment.vms[0].critical = true;
     deployment.plans[0].on_failure = farshore_core::plan::OnFailure::Ask;
+    let step = |name: &str| PlanStep { name: name.into(), in_test: true, ..PlanStep::default() };
+    deployment.plans[0].steps = vec![
+        PlanStep { when: Some(Edge::First), prompt: Some("Go on?".into()), ..step("ready") },
+        PlanStep { after_vm: Some("db".into()), command: vec!["check".into()], ..step("check") },
+        PlanStep { before_tier: Some(2), delay: Some(Span::millis(1000)), ..step("settle") },
+    ];
+    deployment.policy.commit_window = Span::secs(600);
     deployment.policy.grouping = spec::Grouping::default();
     let recovery = Recovery { kind: RecoveryKind::CriticalFirst, remainder: Some(Remainder::OnRequest), vms: None };
     for name in ["alder", "birch"] {

@@ -3,11 +3,14 @@
 use farshore_core::Site;
 use farshore_core::detection::corroboration::ArrayAnswer;
 use farshore_core::effect::SaveId;
-use farshore_core::ids::{ArrayKey, Digest, Epoch, GroupKey, HostKey, Index, LunKey, PlanKey, Side, Turn, VmKey};
+use farshore_core::ids::{
+    ArrayKey, Digest, Epoch, GroupKey, HostKey, Index, LunKey, PlanKey, Side, StepKey, Turn, VmKey,
+};
 use farshore_core::input::PathAnswer;
 use farshore_core::message::{Left, Offer, Progress, Refusal, Scope, Stage, Standing};
 use farshore_core::operation::{
-    Failure, Goal, HostSeen, LunSeen, OpId, Point, ReplicationSeen, Seen, Step, Target, Token, VmSeen,
+    CopySeen, Failure, Goal, HostSeen, LunSeen, OpId, Point, ReplicationSeen, Seen, Step, StepSeen, Target, Token,
+    VmSeen,
 };
 use farshore_core::policy::{ErrorKind, Remainder};
 use farshore_core::time::Millis;
@@ -49,11 +52,27 @@ impl Parts<'_> {
     }
 
     pub(crate) fn target(&self, b: &mut Bytes<'_>) -> Target {
-        match b.below(3) {
+        match b.below(7) {
             0 => Target::Lun(self.lun(b)),
             1 => Target::Host(self.host(b)),
+            2 => Target::Step(self.step(b)),
+            3 => Target::TestLun(self.lun(b)),
+            4 => Target::TestVm(self.vm(b)),
+            5 => Target::TestStep(self.step(b)),
             _ => Target::Vm(self.vm(b)),
         }
+    }
+
+    pub(crate) fn plan(&self, b: &mut Bytes<'_>) -> PlanKey {
+        let all: Vec<PlanKey> = self.site.inventory.plans.iter().map(|(_, p)| p.key).collect();
+        if b.once_in(20) { PlanKey(NOBODY) } else { b.pick(&all) }
+    }
+
+    pub(crate) fn step(&self, b: &mut Bytes<'_>) -> StepKey {
+        let plans = self.site.inventory.plans.iter();
+        let mut all: Vec<StepKey> = plans.flat_map(|(_, p)| p.steps.iter().map(|s| s.key)).collect();
+        all.push(StepKey(NOBODY));
+        b.pick(&all)
     }
 
     pub(crate) fn config(&self, b: &mut Bytes<'_>, group: GroupKey) -> Digest {
@@ -106,12 +125,17 @@ impl Parts<'_> {
                 token: token(b),
                 present: b.flag(),
                 writable: b.flag(),
+                tail: token(b),
                 replication: replication(b),
             }),
             Target::Host(_) => Seen::Host(HostSeen { token: token(b), running: b.number32(), mounted: b.flag() }),
-            Target::Vm(_) => {
+            Target::Vm(_) | Target::TestVm(_) => {
                 let running_on = b.maybe(|b| self.host(b));
                 Seen::Vm(VmSeen { token: token(b), running_on, registered: b.flag() })
+            }
+            Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen { token: token(b), ran: b.flag() }),
+            Target::TestLun(_) => {
+                Seen::Copy(CopySeen { token: token(b), exists: b.flag(), point: b.maybe(|b| Point(b.number())) })
             }
         }
     }
@@ -126,12 +150,18 @@ impl Parts<'_> {
                 let (in_sync, lag) = (Some(!b.once_in(6)), Some(Millis(b.span())));
                 let replication = ReplicationSeen { running, in_sync, lag, point: to, resync: b.once_in(10) };
                 let writable = goal == Goal::ReadWrite;
-                Seen::Lun(LunSeen { token, present: !b.once_in(8), writable, replication })
+                Seen::Lun(LunSeen { token, present: !b.once_in(8), writable, tail: token, replication })
             }
             Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: goal == Goal::Mounted }),
-            Target::Vm(_) => {
+            Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen { token, ran: true }),
+            Target::TestLun(_) => {
+                let point =
+                    if let Goal::CopiedAt { point } = goal { Some(point) } else { b.maybe(|b| Point(b.number())) };
+                Seen::Copy(CopySeen { token, exists: goal != Goal::Gone, point })
+            }
+            Target::Vm(_) | Target::TestVm(_) => {
                 let running_on = if let Goal::Running { on } = goal { Some(on) } else { None };
-                Seen::Vm(VmSeen { token, running_on, registered: true })
+                Seen::Vm(VmSeen { token, running_on, registered: !matches!(goal, Goal::Unregistered | Goal::Gone) })
             }
         }
     }
@@ -142,16 +172,20 @@ pub(crate) fn side(b: &mut Bytes<'_>) -> Side {
 }
 
 pub(crate) fn token(b: &mut Bytes<'_>) -> Token {
-    const STEPS: [Step; 9] = [
+    const STEPS: [Step; 13] = [
         Step::None,
         Step::Cut,
         Step::RollBack,
         Step::Drain,
         Step::StopReplication,
         Step::Lock,
+        Step::Keep,
         Step::Unlock,
         Step::Replicate,
         Step::Register,
+        Step::Copy,
+        Step::CopyAt,
+        Step::Gone,
     ];
     Token { epoch: Epoch(b.number()), turn: Turn(b.number()), step: b.pick(&STEPS) }
 }
@@ -193,6 +227,7 @@ pub(crate) fn refusal(b: &mut Bytes<'_>) -> Refusal {
         Refusal::NoPlaceholders,
         Refusal::NoMapping,
         Refusal::TargetLost,
+        Refusal::TailNotKept,
         Refusal::NoCapacity,
         Refusal::Maintenance,
     ])

@@ -7,11 +7,11 @@ use farshore_core::Records;
 use farshore_core::authority::agent::AgentRecord;
 use farshore_core::authority::arbiter::ArbiterRecords;
 use farshore_core::event::Alert;
-use farshore_core::ids::{Epoch, GroupKey, Turn};
+use farshore_core::ids::{Epoch, GroupKey, StepKey, Turn};
 use farshore_core::operation::Point;
 use farshore_core::record::{
-    Give, GivePhase, GroupRecord, Hold, Latch, ProtectPhase, Protection, Record, SiteRecord, Take, TakePhase, VERSION,
-    VmVerdict, Work,
+    Give, GivePhase, GroupRecord, Hold, Latch, ProtectPhase, Protection, Record, SiteRecord, StepVerdict, Take,
+    TakePhase, Test, TestPhase, VERSION, VmVerdict, Window, Work,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -92,13 +92,18 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
         version: if b.once_in(20) { b.byte().into() } else { VERSION },
         group,
         authority: wired::authority(b, epoch, turn),
-        protection: b.pick(&[Protection::Protected, Protection::Unprotected]),
+        protection: b.pick(&[Protection::Protected, Protection::Unprotected, Protection::Ending]),
         marks: if b.flag() { marks } else { BTreeMap::new() },
+        cut_off: if b.once_in(4) { [parts.lun(b)].into() } else { std::collections::BTreeSet::new() },
         returning: if b.once_in(4) { returning } else { BTreeMap::new() },
         work: work(b, parts, group),
         placement,
         tries: b.byte(),
         cooling: b.flag(),
+        window: if b.once_in(4) { Some(b.pick(&[Window::Complete, Window::Partial])) } else { None },
+        kept: b.once_in(4),
+        test: if b.once_in(4) { Some(test(b, parts)) } else { None },
+        tests: Turn(b.number()),
         latch: b.maybe(latch),
         overrides: b.number32(),
         last_override: None,
@@ -107,7 +112,9 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
 }
 
 fn work(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Work {
-    match b.below(8) {
+    match b.below(10) {
+        8 => Work::Unprotect,
+        9 => Work::Unshield { turn: Turn(b.number()) },
         0 => Work::Idle,
         1 => Work::Protect(b.pick(&[ProtectPhase::Shielding, ProtectPhase::Replicating])),
         2 => Work::Shield { turn: Turn(b.number()) },
@@ -127,6 +134,7 @@ fn work(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Work {
 fn give_phase(b: &mut Bytes<'_>) -> GivePhase {
     b.pick(&[
         GivePhase::Held(Hold::Proposal),
+        GivePhase::Held(Hold::Manual),
         GivePhase::Held(Hold::Count),
         GivePhase::Held(Hold::AfterCritical),
         GivePhase::Held(Hold::OnRequest),
@@ -156,7 +164,19 @@ fn take(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Take {
     let points = luns.keys().map(|&lun| (lun, b.maybe(|b| Point(b.number())))).collect();
     let verdict = |b: &mut Bytes<'_>| b.pick(&[VmVerdict::Failed, VmVerdict::Asked, VmVerdict::NotInScope]);
     let verdicts = (0..b.below(3)).map(|_| (parts.vm(b), verdict(b))).collect();
-    Take { phase, turn, offer, luns, points, verdicts }
+    Take { luns, points, verdicts, steps: steps(b, parts), ..Take::new(phase, turn, offer) }
+}
+
+fn steps(b: &mut Bytes<'_>, parts: &Parts<'_>) -> BTreeMap<StepKey, StepVerdict> {
+    let verdict = |b: &mut Bytes<'_>| b.pick(&[StepVerdict::Done, StepVerdict::Skipped, StepVerdict::Asked]);
+    (0..b.below(2)).map(|_| (parts.step(b), verdict(b))).collect()
+}
+
+fn test(b: &mut Bytes<'_>, parts: &Parts<'_>) -> Test {
+    let phases = [TestPhase::Copying, TestPhase::Starting, TestPhase::Running, TestPhase::Clearing];
+    let (phase, epoch, number, plan) = (b.pick(&phases), Epoch(b.number()), Turn(b.number()), parts.plan(b));
+    let verdicts = (0..b.below(2)).map(|_| (parts.vm(b), VmVerdict::Failed)).collect();
+    Test { phase, tries: b.byte(), verdicts, steps: steps(b, parts), ..Test::new(epoch, number, plan) }
 }
 
 fn latch(b: &mut Bytes<'_>) -> Latch {
@@ -169,6 +189,7 @@ fn latch(b: &mut Bytes<'_>) -> Latch {
         Latch::StepFailed,
         Latch::Cancelled,
         Latch::RemainderNever,
+        Latch::Paused,
         Latch::Denied,
         Latch::SiteSilent,
         Latch::JournalBehind,

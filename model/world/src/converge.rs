@@ -169,7 +169,14 @@ impl World {
             let over = match work {
                 None | Some(Work::Idle) => true,
                 Some(Work::Give(give)) => matches!(give.phase, GivePhase::Held(_)),
-                Some(Work::Protect(_) | Work::Shield { .. } | Work::Take(_) | Work::StandDown) => false,
+                Some(
+                    Work::Protect(_)
+                    | Work::Shield { .. }
+                    | Work::Unprotect
+                    | Work::Unshield { .. }
+                    | Work::Take(_)
+                    | Work::StandDown,
+                ) => false,
             };
             if !over && !alerted {
                 return Err(("L2", "a workflow neither ends nor raises an alert"));
@@ -239,6 +246,11 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::AllPathsDown { lun }
         | Alert::Returned { lun } => of_lun(lun),
         Alert::VmDown { vm } => inventory.vms.by_key(vm).is_some_and(|(_, v)| v.group == Some(g)),
-        Alert::Unprotected { .. } | Alert::Stranger { .. } | Alert::ManagerLost => false,
+        Alert::Unprotected { .. }
+        | Alert::Stranger { .. }
+        | Alert::ManagerLost
+        | Alert::HostLost { .. }
+        | Alert::RpoBehind { .. }
+        | Alert::OutOfSync { .. } => false,
     }
 }

@@ -33,8 +33,11 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
             Work::Protect(ProtectPhase::Shielding) => false,
             Work::Protect(ProtectPhase::Replicating) => own && op.goal == Goal::Replicating,
             Work::Shield { turn } => {
-                (token.epoch, token.turn) == (epoch, *turn) && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
+                let shields = matches!(op.goal, Goal::ReadOnly | Goal::Placeholder | Goal::TailKept);
+                (token.epoch, token.turn) == (epoch, *turn) && shields
             }
+            Work::Unprotect => own && op.goal == Goal::ReplicationStopped,
+            Work::Unshield { turn } => (token.epoch, token.turn) == (epoch, *turn) && op.goal == Goal::Unregistered,
             Work::Give(give) => match give.phase {
                 GivePhase::Quiescing | GivePhase::Confirming => own && quiesces,
                 GivePhase::Released => {
@@ -94,6 +97,8 @@ pub fn says(record: &GroupRecord, message: &Message) -> bool {
         Body::Tell { standing } => same && *standing == authority.standing(),
         Body::Shield { turn: asked, .. } => same && *asked == turn,
         Body::Shielded { .. } => same && record.protection == Protection::Protected,
+        Body::Unshield { turn: asked } => same && *asked == turn && record.work == Work::Unprotect,
+        Body::Unshielded { .. } => same && record.protection == Protection::Unprotected,
         Body::Prepare { turn: asked, stage: Stage::Prepare, .. } => giving(*asked, GivePhase::Preparing),
         Body::Prepare { turn: asked, stage: Stage::Confirm, .. } => giving(*asked, GivePhase::Confirming),
         Body::Ready { turn: asked, .. } => match &record.work {

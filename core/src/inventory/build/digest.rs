@@ -7,7 +7,8 @@ use crate::inventory::Readiness;
 use crate::inventory::{Array, End, Group, Host, Inventory, Lun, Place, Pool, Replication, Vm};
 use crate::plan::{Act, OnFailure, Plan, PlanStep, Reply, StartStep, StopStep, When};
 use crate::policy::{
-    Arbiter, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits,
+    Arbiter, Automation, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder,
+    Rule, Waits,
 };
 
 /// Version of what is written below, part of every digest: two builds that write otherwise do not agree by chance.
@@ -57,7 +58,7 @@ impl Writer {
 
 /// Digest of a group: its storage, its VMs with their places and dependencies, and the hosts that can touch it.
 pub(super) fn group(inventory: &Inventory, group: &Group) -> Digest {
-    let Group { key: _, name, home, datastores, luns, vms, sets, hosts, hash: _ } = group;
+    let Group { key: _, name, home, datastores, luns, vms, sets, hosts, mode, hash: _ } = group;
     let mut w = Writer::new("group");
     w.text(name);
     w.side(*home);
@@ -68,6 +69,11 @@ pub(super) fn group(inventory: &Inventory, group: &Group) -> Digest {
     for hosts in hosts {
         w.hosts(inventory, hosts);
     }
+    w.number(match mode {
+        Automation::Automatic => 0,
+        Automation::Propose => 1,
+        Automation::Manual => 2,
+    });
     Digest(w.0)
 }
 
@@ -190,16 +196,35 @@ fn vm(w: &mut Writer, inventory: &Inventory, vm: &Vm) {
 fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
     let Policy { grouping, recovery, rules, limits, waits, arbiter, deputy } = policy;
     let Grouping { mode, idle_poll, min_poll, short, long } = grouping;
-    let Limits { cooldown, max_tries, backoff: [backoff_one, backoff_two], hold_alert, commit_window, apd_timeout } =
-        limits;
+    let Limits {
+        cooldown,
+        max_tries,
+        backoff: [backoff_one, backoff_two],
+        hold_alert,
+        commit_window,
+        apd_timeout,
+        apd_delay,
+        rpo_check,
+    } = limits;
     let Waits { resend, peer_silent, array_op, host_op, observe, doubt_limit, prepare_ttl } = waits;
     w.number(match mode {
         Mode::Sliding => 0,
         Mode::Fixed => 1,
     });
-    for span in
-        [idle_poll, min_poll, short, long, cooldown, backoff_one, backoff_two, hold_alert, commit_window, apd_timeout]
-    {
+    for span in [
+        idle_poll,
+        min_poll,
+        short,
+        long,
+        cooldown,
+        backoff_one,
+        backoff_two,
+        hold_alert,
+        commit_window,
+        apd_timeout,
+        apd_delay,
+        rpo_check,
+    ] {
         w.number(span.0);
     }
     for span in [resend, peer_silent, array_op, host_op, observe, prepare_ttl] {

@@ -6,6 +6,7 @@ use farshore_core::ids::GroupKey;
 use farshore_core::input::{Command, Fact, PathAnswer, ProbeId};
 use farshore_core::message::{Body, Message, Progress, Standing};
 use farshore_core::operation::{Op, Target};
+use farshore_core::plan::Reply;
 use farshore_core::time::Millis;
 use farshore_core::waiver::{Operator, Override, Waiver};
 
@@ -106,7 +107,7 @@ impl Run<'_> {
         let parts = self.parts();
         let group = parts.group(b);
         let hint = self.hint(group);
-        let fact = match b.below(16) {
+        let fact = match b.below(18) {
             0..=5 => Fact::Message(wired::message(b, &parts, group, hint)),
             6 => Fact::Authority(self.told(b, group)),
             7 => Fact::Denied { group, why: wired::denial(b) },
@@ -124,6 +125,8 @@ impl Run<'_> {
             12 => Fact::Array { array: parts.array(b), lun: parts.lun(b), answer: parts::array_answer(b) },
             13 => Fact::Saved(other(self, b)),
             14 => Fact::SaveFailed(other(self, b)),
+            16 => Fact::TestHeartbeat(parts.vm(b)),
+            15 => Fact::Host { host: parts.host(b), up: b.flag() },
             _ => {
                 let (host, lun, path) = (parts.host(b), parts.lun(b), b.byte());
                 let probe = b.maybe(|b| ProbeId(b.number32()));
@@ -150,6 +153,7 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
     let body = match message.body {
         Body::Ask => Body::Tell { standing: parts::standing(b) },
         Body::Shield { turn, .. } => Body::Shielded { turn },
+        Body::Unshield { turn } => Body::Unshielded { turn },
         Body::Prepare { turn, .. } if refuses => Body::Refused { turn, reason: parts::refusal(b) },
         Body::Prepare { turn, stage, .. } => Body::Ready { turn, stage },
         Body::Handover { .. } => {
@@ -157,9 +161,11 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
             Body::Taken { progress: parts::progress(b) }
         }
         Body::Tell { standing: Standing::Released } | Body::Abort { .. } => Body::Ask,
-        Body::Tell { .. } | Body::Shielded { .. } | Body::Ready { .. } | Body::Refused { .. } => {
-            Body::Tell { standing: parts::standing(b) }
-        }
+        Body::Tell { .. }
+        | Body::Shielded { .. }
+        | Body::Unshielded { .. }
+        | Body::Ready { .. }
+        | Body::Refused { .. } => Body::Tell { standing: parts::standing(b) },
         Body::Taken { .. } => Body::Taken { progress: Progress::Recovered },
     };
     Message { group: message.group, epoch, body }
@@ -167,7 +173,8 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
 
 fn word(b: &mut Bytes<'_>, group: GroupKey) -> Override {
     let loss = b.maybe(|b| Millis(b.number()));
-    let waives = match b.below(8) {
+    let waives = match b.below(9) {
+        8 => Waiver::Writes,
         0 => Waiver::Evidence { loss },
         1 => Waiver::Takeover { loss },
         2 => Waiver::Fence,
@@ -180,7 +187,18 @@ fn word(b: &mut Bytes<'_>, group: GroupKey) -> Override {
 
 pub(super) fn command(parts: &Parts<'_>, b: &mut Bytes<'_>) -> Command {
     let group = parts.group(b);
-    match b.below(12) {
+    match b.below(20) {
+        15 => Command::Test(group),
+        16 => Command::EndTest(group),
+        17 => Command::Commit(group),
+        18 => Command::RollBack(word(b, group)),
+        19 => {
+            let reply = b.pick(&[Reply::Continue, Reply::Retry, Reply::Abort]);
+            Command::AnswerStep { group, step: parts.step(b), reply }
+        }
+        12 => Command::Unprotect(group),
+        13 => Command::Pause(group),
+        14 => Command::Resume(group),
         0 => Command::Protect((0..b.below(3)).map(|_| parts.group(b)).collect()),
         1 | 2 => Command::Protect(vec![group]),
         3 => Command::Release(group),

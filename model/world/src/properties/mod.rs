@@ -7,6 +7,7 @@ mod d3;
 mod d4;
 pub(crate) mod f2;
 mod f3;
+pub(crate) mod f8;
 mod i1;
 mod i10;
 mod i11;
@@ -29,6 +30,7 @@ mod i8;
 mod i9;
 mod m5;
 mod p1;
+mod p3;
 
 use farshore_core::authority::agent::AgentRecord;
 use farshore_core::event::{Alert, Event};
@@ -87,9 +89,11 @@ pub const ALWAYS: &[Property] = &[
     i22::PROPERTY,
     f2::PROPERTY,
     f3::PROPERTY,
+    f8::PROPERTY,
     d3::PROPERTY,
     d4::PROPERTY,
     p1::PROPERTY,
+    p3::PROPERTY,
     m5::PROPERTY,
 ];
 
@@ -165,6 +169,7 @@ pub(crate) fn before_do(world: &mut World, setup: &Setup, side: Side, op: &Op) {
     i12::issued(world, setup, side, op);
     if let Some(record) = &record {
         i3::issued(world, setup, side, record, op);
+        p3::issued(world, record, op);
     }
 }
 
@@ -182,6 +187,7 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     m5::durable(world, old, new);
+    p3::ended(world, setup, side, old, new);
     let epoch = new.authority.epoch();
     if matches!(&new.work, Work::Take(t) if t.phase == (TakePhase::Acquiring { forced: true })) {
         world.ghost.epoch_mut(group, epoch).seized = true;
@@ -195,11 +201,11 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
         }
         Standing::Active | Standing::Standby | Standing::Released => {}
     }
-    for lun in new.marks.keys().filter(|&l| old.is_none_or(|o| o.marks.get(l) != new.marks.get(l))) {
-        i8::marked(world, new, *lun);
-        if let Some(lun) = setup.inventory().luns.find(*lun) {
+    for key in new.marks.keys().filter(|&l| old.is_none_or(|o| o.marks.get(l) != new.marks.get(l))) {
+        i8::marked(world, new, *key);
+        if let Some(lun) = setup.inventory().luns.find(*key) {
             i19::marked(world, setup, side, lun);
-            d3::marked(world, side, lun);
+            d3::marked(world, side, lun, new.cut_off.contains(key));
         }
     }
     let newly = new.protection == Protection::Protected && old.is_none_or(|o| o.protection != Protection::Protected);

@@ -73,6 +73,8 @@ pub enum Verb {
     Cut,
     /// [`Goal::RolledBack`].
     RollBack,
+    /// [`Goal::TailKept`].
+    KeepTail,
     /// [`Goal::ReadWrite`].
     ReadWrite,
     /// [`Goal::Replicating`].
@@ -89,6 +91,8 @@ pub enum Verb {
     Start,
     /// [`Goal::Placeholder`].
     Register,
+    /// [`Goal::Unregistered`].
+    Unregister,
     /// [`Goal::Ran`].
     Run,
     /// [`Goal::Copied`] and [`Goal::CopiedAt`].
@@ -107,6 +111,7 @@ impl Verb {
             Goal::ReadOnly => Self::ReadOnly,
             Goal::Cut => Self::Cut,
             Goal::RolledBack { .. } => Self::RollBack,
+            Goal::TailKept => Self::KeepTail,
             Goal::ReadWrite => Self::ReadWrite,
             Goal::Replicating => Self::Replicate,
             Goal::Fenced => Self::Fence,
@@ -115,6 +120,7 @@ impl Verb {
             Goal::Stopped { grace: None } => Self::PowerOff,
             Goal::Running { .. } => Self::Start,
             Goal::Placeholder => Self::Register,
+            Goal::Unregistered => Self::Unregister,
             Goal::Ran => Self::Run,
             Goal::Copied | Goal::CopiedAt { .. } => Self::Copy,
             Goal::Gone => Self::TakeAway,
@@ -136,6 +142,7 @@ impl Verb {
             Self::ReadOnly => "making read-only",
             Self::Cut => "cutting replication into",
             Self::RollBack => "rolling back",
+            Self::KeepTail => "keeping the tail of",
             Self::ReadWrite => "making writable",
             Self::Replicate => "replicating",
             Self::Fence => "fencing",
@@ -144,6 +151,7 @@ impl Verb {
             Self::PowerOff => "powering off",
             Self::Start => "starting",
             Self::Register => "registering",
+            Self::Unregister => "unregistering",
             Self::Run => "running step",
             Self::Copy => "copying",
             Self::TakeAway => "taking away the copy of",
@@ -179,6 +187,14 @@ pub enum AlertKind {
     Contradicted,
     /// [`Alert::AllPathsDown`].
     AllPathsDown,
+    /// [`Alert::RpoBehind`], twice the RPO.
+    RpoBehind,
+    /// [`Alert::RpoBehind`], three times the RPO.
+    RpoFarBehind,
+    /// [`Alert::OutOfSync`].
+    OutOfSync,
+    /// [`Alert::HostLost`].
+    HostLost,
     /// [`Alert::Returned`].
     Returned,
     /// [`Alert::Stranger`].
@@ -222,6 +238,10 @@ impl AlertKind {
             Alert::Unprotected { .. } => Self::Unprotected,
             Alert::Contradicted { .. } => Self::Contradicted,
             Alert::AllPathsDown { .. } => Self::AllPathsDown,
+            Alert::RpoBehind { times: 0..=2, .. } => Self::RpoBehind,
+            Alert::RpoBehind { .. } => Self::RpoFarBehind,
+            Alert::OutOfSync { .. } => Self::OutOfSync,
+            Alert::HostLost { .. } => Self::HostLost,
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
             Alert::Unrenewed { .. } => Self::Unrenewed,
@@ -253,6 +273,10 @@ impl AlertKind {
             Self::Unprotected => "unprotected",
             Self::Contradicted => "contradicted",
             Self::AllPathsDown => "all-paths-down",
+            Self::RpoBehind => "rpo-behind",
+            Self::RpoFarBehind => "rpo-far-behind",
+            Self::OutOfSync => "out-of-sync",
+            Self::HostLost => "host-lost",
             Self::Returned => "returned",
             Self::Stranger => "stranger",
             Self::Unrenewed => "unrenewed",

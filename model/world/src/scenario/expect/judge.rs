@@ -41,6 +41,8 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::RecoveryLunLost { lun: l }
         | Alert::Contradicted { lun: l }
         | Alert::AllPathsDown { lun: l }
+        | Alert::RpoBehind { lun: l, .. }
+        | Alert::OutOfSync { lun: l }
         | Alert::Returned { lun: l } => lun(l),
         Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
         Alert::VmDown { vm: v } => vm(v),
@@ -49,6 +51,7 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::Testing { group: g }
         | Alert::TestFailed { group: g }
         | Alert::TestLeft { group: g } => group(g),
+        Alert::HostLost { host: h } => host(h),
         Alert::ManagerLost => false,
         Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
         Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
@@ -187,6 +190,14 @@ impl OfVm {
                     n => format!("{name} loses at most {n} acknowledged writes"),
                 };
                 (expected, story.lost <= most, format!("{} lost", story.lost))
+            }
+            Self::TailKept => {
+                let found = match story.kept {
+                    Some(kept) => format!("{kept} of {} are in a snapshot", story.lost),
+                    None => "there is no snapshot".into(),
+                };
+                let met = story.kept.is_some_and(|kept| kept >= story.lost);
+                (format!("what {name} lost was kept at the site that had it"), met, found)
             }
             Self::NeverTwice => {
                 let twice = overlaps(history, vm);
