@@ -116,6 +116,11 @@ pub enum Alert {
         /// The LUN.
         lun: LunKey,
     },
+    /// A host of this site is lost. Its VMs are the business of the site's own HA (D5).
+    HostLost {
+        /// The host.
+        host: HostKey,
+    },
     /// A lost LUN answers again: new, and not used before a full resynchronisation (D4).
     Returned {
         /// The LUN.
@@ -389,6 +394,7 @@ impl Alert {
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",
             Self::AllPathsDown { .. } => "D2",
+            Self::HostLost { .. } => "D5",
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",
             Self::Unrenewed { .. } => "O3",

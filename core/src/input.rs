@@ -78,6 +78,14 @@ pub enum Fact {
     },
     /// This site's agent has heard nothing of the peer's for `site_grace`; or hears it again (O11). A level.
     Silent(bool),
+    /// The site's own HA says that a host of the site is lost, or that it is there (D5). A level: told when it changes,
+    /// and after a restart.
+    Host {
+        /// The host.
+        host: HostKey,
+        /// Whether it is there.
+        up: bool,
+    },
 }
 
 /// Number of a probe, as [`Effect::Probe`](crate::effect::Effect::Probe) gave it.

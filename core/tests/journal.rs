@@ -10,7 +10,7 @@ use farshore_core::ids::{GroupKey, HostKey, LunKey, Turn};
 use farshore_core::input::PathAnswer;
 use farshore_core::message::{Body, Message, Standing};
 use farshore_core::operation::{Goal, Op, OpId, Target};
-use farshore_core::record::{GivePhase, Latch, TakePhase};
+use farshore_core::record::{GivePhase, Latch, TakePhase, Work};
 use farshore_core::waiver::{Operator, Override, Waiver};
 use farshore_core::{Command, Effect, Fact};
 use support::{ALDER, BIRCH, Fault, Node, Pair, set, shop, vm};
@@ -321,4 +321,25 @@ fn d2_all_paths_down_is_an_alert_that_ends_when_a_path_answers() {
     say(&mut pair, PathAnswer::Healthy);
     assert!(!pair.nodes[ALDER].alerts().contains(&alert));
     assert!(pair.nodes[ALDER].record("shop").marks.is_empty(), "silence marks nothing");
+}
+
+/// D5, L6: a host that the site's own HA calls lost is an alert until it is back; it outlasts a restart, and starts nothing.
+#[test]
+fn d5_a_lost_host_is_an_alert_and_starts_nothing() {
+    let mut pair = Pair::protected(&shop());
+    let lost = |pair: &Pair, host| pair.nodes[ALDER].alerts().contains(&Alert::HostLost { host });
+    let [one, theirs, nobody] = ["alder-1", "birch-1", "cedar-1"].map(HostKey::of);
+    for host in [one, theirs, nobody] {
+        pair.fact(ALDER, Fact::Host { host, up: false });
+    }
+    assert_eq!([one, theirs, nobody].map(|host| lost(&pair, host)), [true, false, false]);
+    pair.settle();
+    pair.restart(ALDER);
+    pair.pass(600_000);
+    assert!(lost(&pair, one), "L6");
+    let record = pair.nodes[ALDER].record("shop");
+    assert!(record.marks.is_empty() && record.work == Work::Idle);
+    pair.fact(ALDER, Fact::Host { host: one, up: true });
+    assert!(!lost(&pair, one));
+    assert!(pair.nodes[ALDER].ops().is_empty(), "nothing was done to anything");
 }

@@ -226,6 +226,9 @@ impl<'a> Words<'a> {
             Alert::AllPathsDown { lun } => {
                 format!("no host reaches LUN {} by any path, and none says that it is lost", self.lun(lun))
             }
+            Alert::HostLost { host } => {
+                format!("host {} is lost; the site's own HA starts its VMs elsewhere", self.host(host))
+            }
             Alert::Returned { lun } => {
                 format!("LUN {} is back: not used before a full resynchronisation", self.lun(lun))
             }

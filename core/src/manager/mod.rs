@@ -5,6 +5,7 @@ mod apd;
 mod check;
 mod command;
 mod deputy;
+mod host;
 mod incident;
 mod migrate;
 mod queue;
@@ -121,6 +122,7 @@ impl RecoveryManager {
                 self.group(site, now, effects, group, |state, cx, _| state.denied(cx, why, silent));
             }
             Fact::Silent(silent) => self.peer_silent(site, silent),
+            Fact::Host { host, up } => self.host(site, effects, host, up),
             Fact::Answer { id, attempt, outcome } => {
                 self.group(site, now, effects, id.group, |state, cx, _| state.answered(cx, id, attempt, outcome));
             }

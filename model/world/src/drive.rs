@@ -206,6 +206,7 @@ impl<'a> Drive<'a> {
         }
         self.world.level_again(self.setup, side);
         self.execute(side, effects);
+        self.tell_hosts(side);
     }
 
     /// Carries out effects, in order.

@@ -1,7 +1,10 @@
 //! Faults: what a scope or a scenario lets go wrong, carried out.
 
 use farshore_core::authority::agent::AgentFact;
-use farshore_core::ids::{Index, Side};
+use farshore_core::event::Alert;
+use farshore_core::ids::{HostIx, Index, Side};
+use farshore_core::input::Fact;
+use farshore_core::inventory::Host;
 
 use crate::drive::{Drive, Input};
 use crate::host::{Guest, Health};
@@ -53,11 +56,20 @@ impl Drive<'_> {
             Fault::LoseHost(host) => {
                 world.lose_host(setup, host, self.out);
                 world.ghost.ailed[host.at()] = true;
+                self.tell_hosts(setup.inventory().hosts[host].side);
             }
-            Fault::ReturnHost(host) => world.return_host(setup, host),
+            Fault::ReturnHost(host) => {
+                world.return_host(setup, host);
+                self.tell_hosts(setup.inventory().hosts[host].side);
+            }
             Fault::HangGuest(side, vm) => world.vms[vm.at()].at[side.at()].guest = Guest::Hung,
             Fault::Cut(wire) => world.cut[wire.at()] = true,
-            Fault::Mend(wire) => world.cut[wire.at()] = false,
+            Fault::Mend(wire) => {
+                world.cut[wire.at()] = false;
+                if let Wire::Answers(side) = wire {
+                    self.tell_hosts(side);
+                }
+            }
             Fault::Keep(store) => world.keep(store),
             Fault::Restore(store) => world.restore_kept(store),
             Fault::ClaimArrives => {
@@ -87,6 +99,24 @@ impl Drive<'_> {
             | Fault::Hasten => self.authority_fault(fault),
         }
         true
+    }
+
+    /// The site's HA tells its manager which hosts are lost (D5), and which it still believes lost that are there.
+    pub(crate) fn tell_hosts(&mut self, side: Side) {
+        let site = self.setup.site(side);
+        let Some(manager) = &self.world.node(side).manager else { return };
+        if !self.world.wire(Wire::Answers(side)) {
+            return;
+        }
+        let alerts = manager.status(site).alerts;
+        let here = site.inventory.hosts.iter().filter(|(_, h)| h.side == side);
+        let level = |(h, info): (HostIx, &Host)| {
+            let up = self.world.hosts[h.at()].health != Health::Lost;
+            let believed = alerts.contains(&Alert::HostLost { host: info.key });
+            (up == believed).then_some(Fact::Host { host: info.key, up })
+        };
+        let news: Vec<Fact> = here.filter_map(level).collect();
+        news.into_iter().for_each(|fact| self.tell(side, fact));
     }
 
     /// Sites, agents, the arbiter.

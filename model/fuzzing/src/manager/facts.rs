@@ -106,7 +106,7 @@ impl Run<'_> {
         let parts = self.parts();
         let group = parts.group(b);
         let hint = self.hint(group);
-        let fact = match b.below(16) {
+        let fact = match b.below(17) {
             0..=5 => Fact::Message(wired::message(b, &parts, group, hint)),
             6 => Fact::Authority(self.told(b, group)),
             7 => Fact::Denied { group, why: wired::denial(b) },
@@ -124,6 +124,7 @@ impl Run<'_> {
             12 => Fact::Array { array: parts.array(b), lun: parts.lun(b), answer: parts::array_answer(b) },
             13 => Fact::Saved(other(self, b)),
             14 => Fact::SaveFailed(other(self, b)),
+            15 => Fact::Host { host: parts.host(b), up: b.flag() },
             _ => {
                 let (host, lun, path) = (parts.host(b), parts.lun(b), b.byte());
                 let probe = b.maybe(|b| ProbeId(b.number32()));

@@ -179,6 +179,8 @@ pub enum AlertKind {
     Contradicted,
     /// [`Alert::AllPathsDown`].
     AllPathsDown,
+    /// [`Alert::HostLost`].
+    HostLost,
     /// [`Alert::Returned`].
     Returned,
     /// [`Alert::Stranger`].
@@ -222,6 +224,7 @@ impl AlertKind {
             Alert::Unprotected { .. } => Self::Unprotected,
             Alert::Contradicted { .. } => Self::Contradicted,
             Alert::AllPathsDown { .. } => Self::AllPathsDown,
+            Alert::HostLost { .. } => Self::HostLost,
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
             Alert::Unrenewed { .. } => Self::Unrenewed,
@@ -253,6 +256,7 @@ impl AlertKind {
             Self::Unprotected => "unprotected",
             Self::Contradicted => "contradicted",
             Self::AllPathsDown => "all-paths-down",
+            Self::HostLost => "host-lost",
             Self::Returned => "returned",
             Self::Stranger => "stranger",
             Self::Unrenewed => "unrenewed",

@@ -49,6 +49,7 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::Testing { group: g }
         | Alert::TestFailed { group: g }
         | Alert::TestLeft { group: g } => group(g),
+        Alert::HostLost { host: h } => host(h),
         Alert::ManagerLost => false,
         Alert::Unprotected { datastore } => inventory.datastores.by_key(datastore).is_some_and(|(_, x)| x.name == name),
         Alert::Stranger { host: h, lun: l } => host(h) || lun(l),
