@@ -241,6 +241,11 @@ pub enum Event {
         /// The group.
         group: GroupKey,
     },
+    /// The group is protected no more, because an operator said so (P3).
+    NoLongerProtected {
+        /// The group.
+        group: GroupKey,
+    },
     /// A failover was given up; what was done is put back at this turn (F3).
     Aborted {
         /// The group.
@@ -357,6 +362,7 @@ impl Event {
             },
             Self::Refused { .. } => "M6",
             Self::Protected { .. } => "P1",
+            Self::NoLongerProtected { .. } => "P3",
             Self::Aborted { .. } => "F3",
             Self::Settled { .. } => "L2",
             Self::VmReady { .. } | Self::StepOver { .. } => "F6",

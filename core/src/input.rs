@@ -99,6 +99,9 @@ pub struct ProbeId(pub u32);
 pub enum Command {
     /// Protect these groups, owned here (P1, P2).
     Protect(Vec<GroupKey>),
+    /// Undo that: replication ends, the peer's placeholders go, and the group's VMs run on, with nothing that protects
+    /// them (P3).
+    Unprotect(GroupKey),
     /// Move a group to the peer although nothing failed: any error before the release puts everything back (F8).
     Migrate(GroupKey),
     /// Test the plan of a group, at the site that would take it: on copies, in an isolated network (F8).

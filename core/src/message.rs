@@ -41,6 +41,16 @@ pub enum Body {
         /// The turn that was asked in.
         turn: Turn,
     },
+    /// Owner to peer: the group is protected no more; take its placeholders away (P3).
+    Unshield {
+        /// The owner's turn.
+        turn: Turn,
+    },
+    /// Peer to owner: done.
+    Unshielded {
+        /// The turn that was asked in.
+        turn: Turn,
+    },
     /// Owner to peer: can you take the group? (F1), or, after the quiescing: can you still? (F3)
     Prepare {
         /// The owner's turn.

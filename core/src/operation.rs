@@ -42,7 +42,7 @@ pub enum Step {
     Unlock,
     /// A protected LUN replicates to its peer.
     Replicate,
-    /// A VM is registered, powered off.
+    /// A VM is registered, powered off; or its registration is gone.
     Register,
     /// A test's copy exists.
     Copy,
@@ -126,6 +126,8 @@ pub enum Goal {
     },
     /// VM: registered at this site, powered off, autostart off (P2, F7).
     Placeholder,
+    /// VM: not registered at this site (P3).
+    Unregistered,
     /// Command of a plan: it has run, and ended well (F6).
     Ran,
     /// Copy for a test: it exists, writable, with what the LUN holds at its last complete point, which is reported (F8).
@@ -151,7 +153,7 @@ impl Goal {
             Self::RolledBack { .. } => Step::RollBack,
             Self::ReadWrite | Self::Mounted | Self::Running { .. } | Self::Ran => Step::Unlock,
             Self::Replicating => Step::Replicate,
-            Self::Placeholder => Step::Register,
+            Self::Placeholder | Self::Unregistered => Step::Register,
             Self::Copied => Step::Copy,
             Self::CopiedAt { .. } => Step::CopyAt,
             Self::Gone => Step::Gone,
@@ -175,6 +177,7 @@ impl Goal {
             | Self::Mounted
             | Self::Running { .. }
             | Self::Placeholder
+            | Self::Unregistered
             | Self::Ran
             | Self::Copied
             | Self::CopiedAt { .. } => false,
@@ -343,6 +346,7 @@ impl Op {
             (Goal::Stopped { .. }, Seen::Vm(s)) => s.token >= mine && s.running_on.is_none(),
             (Goal::Running { .. }, Seen::Vm(s)) => s.token == mine && s.running_on.is_some(),
             (Goal::Placeholder, Seen::Vm(s)) => s.token >= mine && s.registered && s.running_on.is_none(),
+            (Goal::Unregistered, Seen::Vm(s)) => s.token >= mine && !s.registered && s.running_on.is_none(),
             (Goal::Ran, Seen::Step(s)) => s.token == mine && s.ran,
             (Goal::Copied, Seen::Copy(s)) => later(s.token) || (s.token == mine && s.exists),
             (Goal::CopiedAt { point }, Seen::Copy(s)) => s.token == mine && s.exists && s.point == Some(point),
@@ -362,6 +366,7 @@ impl Op {
                 | Goal::Stopped { .. }
                 | Goal::Running { .. }
                 | Goal::Placeholder
+                | Goal::Unregistered
                 | Goal::Ran
                 | Goal::Copied
                 | Goal::CopiedAt { .. }

@@ -165,6 +165,8 @@ pub enum Protection {
     Unprotected,
     /// At the owner: replicated in full and verified. At the peer: shielded, with placeholders registered.
     Protected,
+    /// At the owner: it is being unprotected, also where a fence of its agent's came between (P3, O3).
+    Ending,
 }
 
 /// Why nothing more is done for a group without an operator (M5, F2a, F6).
@@ -216,6 +218,13 @@ pub enum Work {
     Protect(ProtectPhase),
     /// Peer: making itself a target (P1, P2).
     Shield {
+        /// The owner's turn that asked.
+        turn: Turn,
+    },
+    /// Owner: undoing that (P3).
+    Unprotect,
+    /// Peer: no target any more (P3).
+    Unshield {
         /// The owner's turn that asked.
         turn: Turn,
     },

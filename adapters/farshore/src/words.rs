@@ -89,6 +89,9 @@ impl<'a> Words<'a> {
             Event::Taking { group, epoch, phase } => self.taking(side, self.group(group), epoch.0, phase),
             Event::Refused { group, reason } => format!("{peer} does not take group {}: {reason}", self.group(group)),
             Event::Protected { group } => format!("group {} is protected", self.group(group)),
+            Event::NoLongerProtected { group } => {
+                format!("group {} is protected no more; its VMs run on", self.group(group))
+            }
             Event::Aborted { group, turn } => {
                 format!("the failover of group {} is given up and put back (turn {})", self.group(group), turn.0)
             }

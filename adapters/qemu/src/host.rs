@@ -281,11 +281,11 @@ impl Hosts {
         Ok(Ok(view(&self.state(), vm)))
     }
 
-    /// Registers a VM, powered off; there is no autostart.
+    /// Registers a VM, powered off, or takes its registration away; there is no autostart.
     ///
     /// # Errors
     /// The token cannot be recorded.
-    pub fn register(&self, vm: &str, token: Token) -> Done<VmView> {
+    pub fn set_registered(&self, vm: &str, registered: bool, token: Token) -> Done<VmView> {
         if !self.vms.contains_key(vm) {
             return Ok(Err(Failure::Unknown));
         }
@@ -298,7 +298,11 @@ impl Hosts {
             return Ok(Err(Failure::Failed));
         }
         state.tokens.record(&of_vm, token)?;
-        state.registered.insert(vm.into());
+        if registered {
+            state.registered.insert(vm.into());
+        } else {
+            state.registered.remove(vm);
+        }
         Ok(Ok(view(&state, vm)))
     }
 

@@ -226,8 +226,9 @@ fn apply(hosts: &Arc<Hosts>, names: &Names, op: &Op) -> Option<Result<Result<See
             let on = names.hosts.get(&on)?;
             hosts.start(names.vms.get(&vm)?, on, group, token).map(|r| r.map(|v| vm_seen(&v)))
         }
-        (Target::Vm(vm), Goal::Placeholder) => {
-            hosts.register(names.vms.get(&vm)?, token).map(|r| r.map(|v| vm_seen(&v)))
+        (Target::Vm(vm), Goal::Placeholder | Goal::Unregistered) => {
+            let registered = op.goal == Goal::Placeholder;
+            hosts.set_registered(names.vms.get(&vm)?, registered, token).map(|r| r.map(|v| vm_seen(&v)))
         }
         _ => Ok(Err(Failure::Unknown)),
     })

@@ -56,6 +56,9 @@ impl GroupState {
             Some(Reply::Shielded) => {
                 self.send(cx, epoch, Body::Shielded { turn: self.record.authority.peer_turn() });
             }
+            Some(Reply::Unshielded) => {
+                self.send(cx, epoch, Body::Unshielded { turn: self.record.authority.peer_turn() });
+            }
             Some(Reply::Ready(stage)) => {
                 if let Work::Take(take) = &self.record.work {
                     self.send(cx, epoch, Body::Ready { turn: take.turn, stage });
@@ -87,9 +90,13 @@ impl GroupState {
                 | TakePhase::Starting => Progress::Recovering,
                 TakePhase::Waiting | TakePhase::Stopping | TakePhase::PuttingBack => Progress::Recovered,
             },
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Give(_) | Work::StandDown => {
-                Progress::Recovered
-            }
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Give(_)
+            | Work::StandDown => Progress::Recovered,
         }
     }
 }

@@ -86,7 +86,13 @@ impl GroupState {
                 let take = Take { phase: TakePhase::Stopping, verdicts: self.out_of_scope(cx, &take), ..take };
                 self.enter(cx, Work::Take(take));
             }
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown | Work::Give(_) => {
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown
+            | Work::Give(_) => {
                 let Some(offer) = self.an_offer(cx) else { return };
                 let verdicts = self.vms_on_lost_luns(cx);
                 self.enter(cx, Work::Take(Take { verdicts, ..Take::new(TakePhase::Stopping, before, offer) }));
@@ -121,9 +127,12 @@ impl GroupState {
         match &self.record.work {
             Work::Give(give) => Some(give.offer),
             Work::Take(take) => Some(take.offer),
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => {
-                crate::manager::offer_for_silent(cx.site, self.record.group).map(|(offer, _)| offer)
-            }
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown => crate::manager::offer_for_silent(cx.site, self.record.group).map(|(offer, _)| offer),
         }
     }
 
@@ -169,7 +178,14 @@ impl GroupState {
                 self.answered_by_peer(cx);
                 self.give_phase(cx, GivePhase::Following);
             }
-            Work::Give(_) | Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::Take(_) | Work::StandDown => {
+            Work::Give(_)
+            | Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Take(_)
+            | Work::StandDown => {
                 self.forget();
                 self.enter(cx, Work::StandDown);
             }

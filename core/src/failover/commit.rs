@@ -46,7 +46,12 @@ impl GroupState {
             Work::Give(Give { offer, .. }) | Work::Take(Take { offer, .. }) => {
                 matches!(offer.kind, ErrorKind::RollBack)
             }
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => false,
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown => false,
         }
     }
 }

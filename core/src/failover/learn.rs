@@ -30,7 +30,12 @@ impl GroupState {
         match &self.record.work {
             Work::Give(give) => give.offer.scope,
             Work::Take(take) => take.offer.scope,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => Scope::All,
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown => Scope::All,
         }
     }
 }

@@ -21,6 +21,8 @@ impl GroupState {
             _ if !self.run.verified => {}
             Body::Shield { turn, config } => self.asked_to_shield(cx, g, epoch, turn, config),
             Body::Shielded { turn } => self.shielded(cx, epoch, turn),
+            Body::Unshield { turn } => self.asked_to_unshield(cx, epoch, turn),
+            Body::Unshielded { turn } => self.unshielded(cx, epoch, turn),
             Body::Prepare { turn, stage, offer } => self.asked_to_take(cx, g, epoch, turn, stage, offer),
             Body::Ready { turn, stage } => self.peer_is_ready(cx, epoch, turn, stage),
             Body::Refused { turn, reason } => self.peer_refused(cx, epoch, turn, reason),
@@ -76,7 +78,12 @@ impl GroupState {
         let free = match &self.record.work {
             Work::Idle => true,
             Work::Take(take) => take.phase == TakePhase::Reserved,
-            Work::Protect(_) | Work::Shield { .. } | Work::Give(_) | Work::StandDown => false,
+            Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Give(_)
+            | Work::StandDown => false,
         };
         let placement = match self.can_take(cx, g, free, &offer) {
             Ok(placement) => placement,
@@ -196,7 +203,13 @@ impl GroupState {
                 self.enter(cx, Work::Idle);
                 self.latch(cx, Latch::NotProtected);
             }
-            Work::Idle | Work::Shield { .. } | Work::Give(_) | Work::Take(_) | Work::StandDown => {}
+            Work::Idle
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::Give(_)
+            | Work::Take(_)
+            | Work::StandDown => {}
         }
     }
 

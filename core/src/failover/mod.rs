@@ -18,6 +18,7 @@ mod start;
 mod steps;
 mod take;
 mod test;
+mod unprotect;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -175,6 +176,7 @@ pub(crate) struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Reply {
     Shielded,
+    Unshielded,
     Ready(Stage),
     Taken,
 }
@@ -266,7 +268,7 @@ impl GroupState {
                 self.forget();
                 cx.event(Event::Settled { group, epoch: authority.epoch() });
             }
-            Work::Protect(_) | Work::Shield { .. } | Work::StandDown => {}
+            Work::Protect(_) | Work::Shield { .. } | Work::Unprotect | Work::Unshield { .. } | Work::StandDown => {}
         }
         self.record.work = work;
         self.touch();
@@ -372,6 +374,8 @@ impl GroupState {
             Work::Idle => {}
             Work::Protect(phase) => self.step_protect(cx, g, *phase),
             Work::Shield { turn } => self.step_shield(cx, g, *turn),
+            Work::Unprotect => self.step_unprotect(cx, g),
+            Work::Unshield { turn } => self.step_unshield(cx, g, *turn),
             Work::StandDown => self.step_stand_down(cx, g),
             Work::Give(give) => self.step_give(cx, g, give.phase),
             Work::Take(take) => self.step_take(cx, g, take.phase),

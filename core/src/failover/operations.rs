@@ -170,7 +170,12 @@ impl GroupState {
             _ if turn == Turn(0) => cx.site.inventory.groups[g].hash,
             Work::Give(give) => give.offer.plan_hash,
             Work::Take(take) => take.offer.plan_hash,
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown => cx.site.inventory.groups[g].hash,
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown => cx.site.inventory.groups[g].hash,
         }
     }
 

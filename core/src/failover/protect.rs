@@ -57,9 +57,9 @@ impl GroupState {
             return self.send(cx, epoch, Body::Refused { turn, reason: Refusal::ConfigDiffers });
         }
         let free = match &self.record.work {
-            Work::Idle | Work::Shield { .. } => true,
+            Work::Idle | Work::Shield { .. } | Work::Unshield { .. } => true,
             Work::Take(take) => take.phase == TakePhase::Reserved,
-            Work::Protect(_) | Work::Give(_) | Work::StandDown => false,
+            Work::Protect(_) | Work::Unprotect | Work::Give(_) | Work::StandDown => false,
         };
         if !free {
             return self.send(cx, epoch, Body::Refused { turn, reason: Refusal::Busy });
@@ -72,6 +72,7 @@ impl GroupState {
             self.record.protection = Protection::Unprotected;
             self.record.kept = false;
             self.forget();
+            self.run.reply = None;
             self.enter(cx, Work::Shield { turn });
         }
     }

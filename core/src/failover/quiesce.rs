@@ -183,7 +183,13 @@ impl GroupState {
             Work::Give(give) => {
                 cx.site.inventory.plans.by_key(give.offer.plan).map_or(Millis::ZERO, |(_, plan)| plan.stop.grace)
             }
-            Work::Idle | Work::Protect(_) | Work::Shield { .. } | Work::StandDown | Work::Take(_) => Millis::ZERO,
+            Work::Idle
+            | Work::Protect(_)
+            | Work::Shield { .. }
+            | Work::Unprotect
+            | Work::Unshield { .. }
+            | Work::StandDown
+            | Work::Take(_) => Millis::ZERO,
         }
     }
 

@@ -165,10 +165,15 @@ impl GroupState {
             matches!(&self.record.work, Work::Take(t) if t.verdicts.values().any(|v| *v == VmVerdict::NotInScope));
         if left_out {
             self.take_phase(cx, TakePhase::Waiting);
-        } else if self.any_lost() || self.record.protection == Protection::Unprotected {
-            self.enter(cx, Work::Idle);
         } else {
-            self.enter(cx, Work::Protect(ProtectPhase::Replicating));
+            match self.record.protection {
+                // P3: what was being unprotected still is. Its commands are of an earlier step than these: a new turn.
+                Protection::Ending => self.unprotect(cx),
+                Protection::Protected if !self.any_lost() => {
+                    self.enter(cx, Work::Protect(ProtectPhase::Replicating));
+                }
+                Protection::Protected | Protection::Unprotected => self.enter(cx, Work::Idle),
+            }
         }
     }
 

@@ -17,8 +17,8 @@ pub(super) fn group(site: &Site, state: &GroupState, g: GroupIx) -> Result<(), V
     }
     let wanted = match &record.work {
         Work::Idle => return idle(state),
-        Work::Protect(_) => Standing::Active,
-        Work::Shield { .. } | Work::StandDown => Standing::Standby,
+        Work::Protect(_) | Work::Unprotect => Standing::Active,
+        Work::Shield { .. } | Work::Unshield { .. } | Work::StandDown => Standing::Standby,
         Work::Give(give) => match give.phase {
             GivePhase::Held(_)
             | GivePhase::Queued

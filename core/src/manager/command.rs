@@ -38,6 +38,10 @@ impl RecoveryManager {
                     self.with(site, now, effects, g, GroupState::protect);
                 }
             }
+            Command::Unprotect(key) => {
+                let g = self.protected(site, key)?;
+                self.with(site, now, effects, g, GroupState::unprotect);
+            }
             Command::Migrate(key) => self.migrate(site, now, effects, key)?,
             Command::Release(key) => {
                 let g = self.open(site, key, |s| s.held().is_some())?;

@@ -25,6 +25,16 @@ impl RecoveryManager {
         effects: &mut Effects,
         key: GroupKey,
     ) -> Result<(), Rejected> {
+        let g = self.protected(site, key)?;
+        let name = || command::name(site, g);
+        if self.move_away(site, now, effects, g, ErrorKind::Planned, false) {
+            return Ok(());
+        }
+        Err(Rejected::NothingToDo { name: name() })
+    }
+
+    /// A group that this site owns and that rests, protected: what an operator may move (F8) or unprotect (P3).
+    pub(super) fn protected(&self, site: &Site, key: GroupKey) -> Result<GroupIx, Rejected> {
         let g = self.open(site, key, |_| true)?;
         let name = || command::name(site, g);
         let record = &self.groups[g.0 as usize].record;
@@ -40,10 +50,7 @@ impl RecoveryManager {
         if record.protection != Protection::Protected {
             return Err(Rejected::NotProtected { name: name() });
         }
-        if self.move_away(site, now, effects, g, ErrorKind::Planned, false) {
-            return Ok(());
-        }
-        Err(Rejected::NothingToDo { name: name() })
+        Ok(g)
     }
 
     /// F10: the old owner takes the group back as it released it, and what was written since is given up.

@@ -206,6 +206,7 @@ fn change_lun(lun: &mut LunSeen, goal: Goal) {
         | Goal::Stopped { .. }
         | Goal::Running { .. }
         | Goal::Placeholder
+        | Goal::Unregistered
         | Goal::Ran
         | Goal::Copied
         | Goal::CopiedAt { .. }

@@ -131,7 +131,7 @@ impl Parts<'_> {
             Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: goal == Goal::Mounted }),
             Target::Vm(_) => {
                 let running_on = if let Goal::Running { on } = goal { Some(on) } else { None };
-                Seen::Vm(VmSeen { token, running_on, registered: true })
+                Seen::Vm(VmSeen { token, running_on, registered: goal != Goal::Unregistered })
             }
         }
     }

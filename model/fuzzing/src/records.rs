@@ -92,7 +92,7 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
         version: if b.once_in(20) { b.byte().into() } else { VERSION },
         group,
         authority: wired::authority(b, epoch, turn),
-        protection: b.pick(&[Protection::Protected, Protection::Unprotected]),
+        protection: b.pick(&[Protection::Protected, Protection::Unprotected, Protection::Ending]),
         marks: if b.flag() { marks } else { BTreeMap::new() },
         returning: if b.once_in(4) { returning } else { BTreeMap::new() },
         work: work(b, parts, group),
@@ -107,7 +107,9 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
 }
 
 fn work(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Work {
-    match b.below(8) {
+    match b.below(10) {
+        8 => Work::Unprotect,
+        9 => Work::Unshield { turn: Turn(b.number()) },
         0 => Work::Idle,
         1 => Work::Protect(b.pick(&[ProtectPhase::Shielding, ProtectPhase::Replicating])),
         2 => Work::Shield { turn: Turn(b.number()) },

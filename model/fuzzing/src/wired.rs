@@ -89,7 +89,7 @@ pub(crate) fn claim(b: &mut Bytes<'_>, group: GroupKey, hint: Hint, mine: Author
 
 pub(crate) fn message(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey, hint: Hint) -> Message {
     let (epoch, turn) = (hint.epoch(b), hint.turn(b));
-    let body = match b.below(10) {
+    let body = match b.below(12) {
         0 => Body::Ask,
         1 => Body::Tell { standing: parts::standing(b) },
         2 => Body::Shield { turn, config: parts.config(b, group) },
@@ -98,6 +98,8 @@ pub(crate) fn message(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey, hin
         5 => Body::Ready { turn, stage: parts::stage(b) },
         6 => Body::Refused { turn, reason: parts::refusal(b) },
         7 => Body::Abort { turn },
+        10 => Body::Unshield { turn },
+        11 => Body::Unshielded { turn },
         8 => Body::Handover { turn, offer: parts.offer(b, group), luns: parts.left(b, group) },
         _ => Body::Taken { progress: parts::progress(b) },
     };

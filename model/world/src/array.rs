@@ -213,6 +213,7 @@ impl World {
             | Goal::Stopped { .. }
             | Goal::Running { .. }
             | Goal::Placeholder
+            | Goal::Unregistered
             | Goal::Ran
             | Goal::Copied
             | Goal::CopiedAt { .. }

@@ -169,7 +169,14 @@ impl World {
             let over = match work {
                 None | Some(Work::Idle) => true,
                 Some(Work::Give(give)) => matches!(give.phase, GivePhase::Held(_)),
-                Some(Work::Protect(_) | Work::Shield { .. } | Work::Take(_) | Work::StandDown) => false,
+                Some(
+                    Work::Protect(_)
+                    | Work::Shield { .. }
+                    | Work::Unprotect
+                    | Work::Unshield { .. }
+                    | Work::Take(_)
+                    | Work::StandDown,
+                ) => false,
             };
             if !over && !alerted {
                 return Err(("L2", "a workflow neither ends nor raises an alert"));

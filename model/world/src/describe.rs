@@ -199,6 +199,7 @@ impl Names<'_> {
             Goal::Stopped { grace: Some(grace) } => format!("stopped within {} ms", grace.0),
             Goal::Running { on } => format!("running on {}", self.target(Target::Host(on))),
             Goal::Placeholder => "a placeholder".into(),
+            Goal::Unregistered => "not registered".into(),
             Goal::Ran => "run".into(),
             Goal::Copied => "made".into(),
             Goal::CopiedAt { point } => format!("made of point {}", point.0),
@@ -223,6 +224,8 @@ impl Names<'_> {
             Body::Tell { standing } => write!(text, "tell {standing:?}"),
             Body::Shield { turn, .. } => write!(text, "shield t{}", turn.0),
             Body::Shielded { turn } => write!(text, "shielded t{}", turn.0),
+            Body::Unshield { turn } => write!(text, "unshield t{}", turn.0),
+            Body::Unshielded { turn } => write!(text, "unshielded t{}", turn.0),
             Body::Prepare { turn, stage: s, .. } => write!(text, "{} t{}", stage(*s), turn.0),
             Body::Ready { turn, stage: s } => write!(text, "ready to {} t{}", stage(*s), turn.0),
             Body::Refused { turn, reason } => write!(text, "refused t{} {reason:?}", turn.0),
@@ -394,6 +397,7 @@ impl Names<'_> {
                 let names: Vec<&str> = groups.iter().map(|&g| self.group(g)).collect();
                 format!("protect {}", names.join(", "))
             }
+            Command::Unprotect(g) => format!("unprotect {}", self.group(*g)),
             Command::Release(g) => format!("release {}", self.group(*g)),
             Command::Cancel(g) => format!("cancel {}", self.group(*g)),
             Command::Force(o) => format!("force {}", self.group(o.group)),

@@ -185,7 +185,8 @@ impl World {
         match op.goal {
             Goal::Stopped { .. } => self.stop(side, vm, out),
             Goal::Running { on } => self.start(setup, side, vm, on, op, out)?,
-            Goal::Placeholder if at.on.is_some() => return Err(Failure::Failed),
+            Goal::Placeholder | Goal::Unregistered if at.on.is_some() => return Err(Failure::Failed),
+            Goal::Unregistered => self.vms[vm.at()].at[side.at()].registered = false,
             Goal::Placeholder => self.vms[vm.at()].at[side.at()].registered = true,
             _ => return Err(Failure::Unknown),
         }

@@ -35,6 +35,8 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
             Work::Shield { turn } => {
                 (token.epoch, token.turn) == (epoch, *turn) && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
             }
+            Work::Unprotect => own && op.goal == Goal::ReplicationStopped,
+            Work::Unshield { turn } => (token.epoch, token.turn) == (epoch, *turn) && op.goal == Goal::Unregistered,
             Work::Give(give) => match give.phase {
                 GivePhase::Quiescing | GivePhase::Confirming => own && quiesces,
                 GivePhase::Released => {
@@ -94,6 +96,8 @@ pub fn says(record: &GroupRecord, message: &Message) -> bool {
         Body::Tell { standing } => same && *standing == authority.standing(),
         Body::Shield { turn: asked, .. } => same && *asked == turn,
         Body::Shielded { .. } => same && record.protection == Protection::Protected,
+        Body::Unshield { turn: asked } => same && *asked == turn && record.work == Work::Unprotect,
+        Body::Unshielded { .. } => same && record.protection == Protection::Unprotected,
         Body::Prepare { turn: asked, stage: Stage::Prepare, .. } => giving(*asked, GivePhase::Preparing),
         Body::Prepare { turn: asked, stage: Stage::Confirm, .. } => giving(*asked, GivePhase::Confirming),
         Body::Ready { turn: asked, .. } => match &record.work {

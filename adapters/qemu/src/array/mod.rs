@@ -224,6 +224,7 @@ impl Array {
             | Goal::Stopped { .. }
             | Goal::Running { .. }
             | Goal::Placeholder
+            | Goal::Unregistered
             | Goal::Ran
             | Goal::Copied
             | Goal::CopiedAt { .. }

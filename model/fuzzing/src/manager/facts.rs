@@ -151,6 +151,7 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
     let body = match message.body {
         Body::Ask => Body::Tell { standing: parts::standing(b) },
         Body::Shield { turn, .. } => Body::Shielded { turn },
+        Body::Unshield { turn } => Body::Unshielded { turn },
         Body::Prepare { turn, .. } if refuses => Body::Refused { turn, reason: parts::refusal(b) },
         Body::Prepare { turn, stage, .. } => Body::Ready { turn, stage },
         Body::Handover { .. } => {
@@ -158,9 +159,11 @@ fn reply(b: &mut Bytes<'_>, message: &Message) -> Message {
             Body::Taken { progress: parts::progress(b) }
         }
         Body::Tell { standing: Standing::Released } | Body::Abort { .. } => Body::Ask,
-        Body::Tell { .. } | Body::Shielded { .. } | Body::Ready { .. } | Body::Refused { .. } => {
-            Body::Tell { standing: parts::standing(b) }
-        }
+        Body::Tell { .. }
+        | Body::Shielded { .. }
+        | Body::Unshielded { .. }
+        | Body::Ready { .. }
+        | Body::Refused { .. } => Body::Tell { standing: parts::standing(b) },
         Body::Taken { .. } => Body::Taken { progress: Progress::Recovered },
     };
     Message { group: message.group, epoch, body }
@@ -181,7 +184,8 @@ fn word(b: &mut Bytes<'_>, group: GroupKey) -> Override {
 
 pub(super) fn command(parts: &Parts<'_>, b: &mut Bytes<'_>) -> Command {
     let group = parts.group(b);
-    match b.below(12) {
+    match b.below(13) {
+        12 => Command::Unprotect(group),
         0 => Command::Protect((0..b.below(3)).map(|_| parts.group(b)).collect()),
         1 | 2 => Command::Protect(vec![group]),
         3 => Command::Release(group),

@@ -18,8 +18,8 @@ fn holds(world: &World, setup: &Setup) -> Result<(), &'static str> {
             world.record(setup, side, g).filter(|r| may(r)).is_some_and(|r| match &r.work {
                 Work::Give(give) => before_release(give.phase),
                 Work::Take(take) => !matches!(take.phase, TakePhase::Reserved | TakePhase::Acquiring { .. }),
-                Work::Protect(_) => true,
-                Work::Idle | Work::Shield { .. } | Work::StandDown => false,
+                Work::Protect(_) | Work::Unprotect => true,
+                Work::Idle | Work::Shield { .. } | Work::Unshield { .. } | Work::StandDown => false,
             })
         };
         if Side::BOTH.into_iter().all(leads) {

@@ -29,6 +29,7 @@ mod i8;
 mod i9;
 mod m5;
 mod p1;
+mod p3;
 
 use farshore_core::authority::agent::AgentRecord;
 use farshore_core::event::{Alert, Event};
@@ -90,6 +91,7 @@ pub const ALWAYS: &[Property] = &[
     d3::PROPERTY,
     d4::PROPERTY,
     p1::PROPERTY,
+    p3::PROPERTY,
     m5::PROPERTY,
 ];
 
@@ -165,6 +167,7 @@ pub(crate) fn before_do(world: &mut World, setup: &Setup, side: Side, op: &Op) {
     i12::issued(world, setup, side, op);
     if let Some(record) = &record {
         i3::issued(world, setup, side, record, op);
+        p3::issued(world, record, op);
     }
 }
 
@@ -182,6 +185,7 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     m5::durable(world, old, new);
+    p3::ended(world, setup, side, old, new);
     let epoch = new.authority.epoch();
     if matches!(&new.work, Work::Take(t) if t.phase == (TakePhase::Acquiring { forced: true })) {
         world.ghost.epoch_mut(group, epoch).seized = true;

@@ -89,6 +89,8 @@ pub enum Verb {
     Start,
     /// [`Goal::Placeholder`].
     Register,
+    /// [`Goal::Unregistered`].
+    Unregister,
     /// [`Goal::Ran`].
     Run,
     /// [`Goal::Copied`] and [`Goal::CopiedAt`].
@@ -115,6 +117,7 @@ impl Verb {
             Goal::Stopped { grace: None } => Self::PowerOff,
             Goal::Running { .. } => Self::Start,
             Goal::Placeholder => Self::Register,
+            Goal::Unregistered => Self::Unregister,
             Goal::Ran => Self::Run,
             Goal::Copied | Goal::CopiedAt { .. } => Self::Copy,
             Goal::Gone => Self::TakeAway,
@@ -144,6 +147,7 @@ impl Verb {
             Self::PowerOff => "powering off",
             Self::Start => "starting",
             Self::Register => "registering",
+            Self::Unregister => "unregistering",
             Self::Run => "running step",
             Self::Copy => "copying",
             Self::TakeAway => "taking away the copy of",

@@ -181,6 +181,7 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::LateMessages(_)
         | Deed::DoubleMessages(_) => disturb::disturbance(names, deed),
         Deed::Protect(_)
+        | Deed::Unprotect(_)
         | Deed::Migrate(_)
         | Deed::Release(_)
         | Deed::Cancel(_)

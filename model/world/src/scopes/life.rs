@@ -15,6 +15,7 @@ pub const ALL: &[Named] = &[
     ("migration_cut", migration_cut),
     ("migration_lost", migration_lost),
     ("failback", failback),
+    ("unprotect", unprotect),
     ("pdl_out_of_sync", pdl_out_of_sync),
     ("manager_lost", manager_lost),
     ("manager_lost_late", manager_lost_late),
@@ -88,6 +89,19 @@ pub fn failback() -> Scope {
     let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
     let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
     life("failback", prose, budgets, &[], orders)
+}
+
+/// Protected no more, and again.
+#[must_use]
+pub fn unprotect() -> Scope {
+    let prose = "An operator unprotects a group, and may protect it again; one message is lost, doubled or late, or a command \
+                 or its answer, or either manager crashes.";
+    let kinds =
+        [Budget::Dropped, Budget::Doubled, Budget::Late, Budget::Lost, Budget::Mute, Budget::Fails, Budget::Crash];
+    let budgets = Budgets::of(&kinds.map(|kind| (kind, 1))).at_most(1);
+    let order = |command| Order { side: Side::One, command, times: 1 };
+    let orders = vec![order(Command::Unprotect(shop())), order(Command::Protect(vec![shop()]))];
+    life("unprotect", prose, budgets, &[], orders)
 }
 
 /// A LUN is lost whose copy is behind.

@@ -315,6 +315,7 @@ deeds! {
     double_messages DoubleMessages: MailFile,
     end_disturbances EndDisturbances: bool,
     protect Protect: GroupAt,
+    unprotect Unprotect: GroupAt,
     migrate Migrate: GroupAt,
     release Release: GroupAt,
     cancel Cancel: GroupAt,

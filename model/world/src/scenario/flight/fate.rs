@@ -110,7 +110,7 @@ impl Flights {
             Verb::Stop => o.stop,
             Verb::PowerOff => o.power_off,
             Verb::Start => o.start,
-            Verb::Register => o.register,
+            Verb::Register | Verb::Unregister => o.register,
             Verb::Run => o.run,
             Verb::Copy => o.copy,
             Verb::TakeAway => o.take_away,

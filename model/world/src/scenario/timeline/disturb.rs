@@ -87,7 +87,7 @@ fn target(names: &Names<'_>, name: &str, kind: Option<Verb>) -> Result<Target, N
     let step = || names.step(name).map(Target::Step);
     match kind {
         Some(Verb::Run) => step(),
-        Some(Verb::Stop | Verb::PowerOff | Verb::Start | Verb::Register) => vm(),
+        Some(Verb::Stop | Verb::PowerOff | Verb::Start | Verb::Register | Verb::Unregister) => vm(),
         Some(Verb::Fence | Verb::Mount) => host(),
         Some(Verb::TakeAway) => vm().or_else(|_| lun()),
         Some(
