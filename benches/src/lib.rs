@@ -178,7 +178,7 @@ fn done(op: &Op, lost: bool) -> Seen {
             let running = op.goal == Goal::Replicating;
             let point = Some(Point(1));
             let replication = ReplicationSeen { running, in_sync: Some(true), lag: None, point, resync: false };
-            Seen::Lun(LunSeen { token, present: !lost, writable: op.goal == Goal::ReadWrite, replication })
+            Seen::Lun(LunSeen { token, present: !lost, writable: op.goal == Goal::ReadWrite, tail: token, replication })
         }
         Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: op.goal == Goal::Mounted }),
         Target::Vm(_) => {

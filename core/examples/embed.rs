@@ -29,6 +29,7 @@ impl Product {
             token: Token::default(),
             present: true,
             writable: false,
+            tail: Token::default(),
             replication: ReplicationSeen::default(),
         };
         self.seen.get(&target).copied().unwrap_or(match target {

@@ -190,6 +190,9 @@ pub enum Refusal {
     /// A recovery LUN is lost.
     #[error("a recovery LUN is lost")]
     TargetLost,
+    /// What the peer wrote when it owned the group could not be kept, and would be overwritten (F8).
+    #[error("what the peer wrote when it owned the group could not be kept, and would be overwritten")]
+    TailNotKept,
     /// The peer's hosts have no room.
     #[error("the peer's hosts have no room for the group's VMs")]
     NoCapacity,

@@ -20,7 +20,8 @@ pub struct Token {
 
 /// Rank of an operation on its object within one turn.
 ///
-/// Giving away: `Drain < StopReplication < Lock`. Taking: `Cut < RollBack < Unlock`. Protecting: `Lock`, `Replicate`.
+/// Giving away: `Drain < StopReplication < Lock`. Taking: `Cut < RollBack < Unlock`. Protecting: `Lock < Keep` at the
+/// target, `Replicate` at the source.
 /// Putting back after an abort, at a higher turn: `Unlock < Replicate`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
@@ -38,6 +39,8 @@ pub enum Step {
     StopReplication,
     /// Taking away: LUN read-only, VM stopped, host fenced.
     Lock,
+    /// What a LUN holds is kept, before it is overwritten.
+    Keep,
     /// Giving: LUN writable, VM running, host mounted.
     Unlock,
     /// A protected LUN replicates to its peer.
@@ -105,6 +108,9 @@ pub enum Goal {
         /// The point.
         to: Option<Point>,
     },
+    /// LUN, target of a reprotect: what is on it is kept in a snapshot, before it is overwritten. Once in an epoch: a tail
+    /// that was kept in this epoch stays as it is, whatever the turn (F8).
+    TailKept,
     /// LUN: VMs may write it (F5).
     ReadWrite,
     /// LUN, owner: it replicates to its peer's copy, which is complete; a full synchronisation begins where there is none
@@ -151,6 +157,7 @@ impl Goal {
             Self::ReadOnly | Self::Fenced | Self::Stopped { .. } => Step::Lock,
             Self::Cut => Step::Cut,
             Self::RolledBack { .. } => Step::RollBack,
+            Self::TailKept => Step::Keep,
             Self::ReadWrite | Self::Mounted | Self::Running { .. } | Self::Ran => Step::Unlock,
             Self::Replicating => Step::Replicate,
             Self::Placeholder | Self::Unregistered => Step::Register,
@@ -172,6 +179,7 @@ impl Goal {
             | Self::Gone => true,
             Self::Drained
             | Self::RolledBack { .. }
+            | Self::TailKept
             | Self::ReadWrite
             | Self::Replicating
             | Self::Mounted
@@ -237,6 +245,9 @@ pub struct LunSeen {
     pub present: bool,
     /// Whether VMs may write it. A LUN that is not present is not writable.
     pub writable: bool,
+    /// The last command that asked for its tail to be kept, where it is (F8).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub tail: Token,
     /// Replication, as of now, or as of its loss.
     pub replication: ReplicationSeen,
 }
@@ -339,6 +350,7 @@ impl Op {
             (Goal::RolledBack { to }, Seen::Lun(s)) => {
                 later(s.token) || (s.token == mine && (to.is_none() || s.replication.point == to))
             }
+            (Goal::TailKept, Seen::Lun(s)) => s.token == mine && s.tail == mine,
             (Goal::ReadWrite, Seen::Lun(s)) => s.present && (later(s.token) || (s.token == mine && s.writable)),
             (Goal::Replicating, Seen::Lun(s)) => s.token == mine && s.replication.running && !s.replication.resync,
             (Goal::Fenced, Seen::Host(s)) => s.token >= mine && s.running == 0 && !s.mounted,
@@ -359,6 +371,7 @@ impl Op {
                 | Goal::ReadOnly
                 | Goal::Cut
                 | Goal::RolledBack { .. }
+                | Goal::TailKept
                 | Goal::ReadWrite
                 | Goal::Replicating
                 | Goal::Fenced

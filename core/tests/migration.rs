@@ -3,14 +3,14 @@
 
 mod support;
 
-use farshore_core::Command;
 use farshore_core::error::Rejected;
 use farshore_core::event::Alert;
 use farshore_core::ids::{Epoch, GroupKey, HostKey};
-use farshore_core::message::Standing;
-use farshore_core::operation::Target;
-use farshore_core::record::{GivePhase, Latch, Work};
+use farshore_core::message::{Body, Refusal, Standing};
+use farshore_core::operation::{Goal, Target};
+use farshore_core::record::{GivePhase, Latch, Protection, Work};
 use farshore_core::spec::{Datastore, Deployment, Lun, Replica, Vm};
+use farshore_core::{Command, Effect};
 use support::{ALDER, BIRCH, Fault, Pair, lun, shop};
 
 fn key() -> GroupKey {
@@ -173,4 +173,68 @@ fn f8_it_survives_restarts() {
             pair.until(|p| p.recovered(&VMS));
         }
     }
+}
+
+/// Moved to birch, and protected the other way round.
+fn reprotecting(fault: impl Fn(&mut Pair)) -> Pair {
+    let mut pair = migrating(|p| p.recovered(&VMS) && p.nodes[BIRCH].record("shop").work == Work::Idle);
+    pair.pass(60_000);
+    fault(&mut pair);
+    pair.clear_logs();
+    pair.command(BIRCH, Command::Protect(vec![key()])).unwrap();
+    pair
+}
+
+fn tails(pair: &Pair) -> Vec<Target> {
+    let kept = pair.nodes[ALDER].ops().into_iter().filter(|op| op.goal == Goal::TailKept);
+    let mut kept: Vec<Target> = kept.map(|op| op.id.target).collect();
+    kept.sort();
+    kept.dedup();
+    kept
+}
+
+#[test]
+fn f8_a_reprotect_keeps_the_tail_of_each_lun_before_it_answers() {
+    let mut pair = Pair::protected(&two_luns());
+    assert!(pair.nodes.iter().all(|n| n.ops().iter().all(|op| op.goal != Goal::TailKept)), "nothing to keep at first");
+    pair = reprotecting(|_| {});
+    let mut both = vec![lun("shop"), lun("logs")];
+    both.sort();
+    assert_eq!(tails(&pair), both);
+    let log = &pair.nodes[ALDER].log;
+    let last_tail = log.iter().rposition(|e| matches!(e, Effect::Do(op) if op.goal == Goal::TailKept));
+    let shielded = log.iter().position(|e| matches!(e, Effect::Send(m) if matches!(m.body, Body::Shielded { .. })));
+    assert!(last_tail.unwrap() < shielded.unwrap());
+    assert_eq!(pair.nodes[BIRCH].record("shop").protection, Protection::Protected);
+}
+
+#[test]
+fn f8_a_tail_that_cannot_be_kept_refuses_the_shield() {
+    let mut pair = reprotecting(|p| p.nodes[ALDER].objects.no_room = true);
+    pair.pass(600_000);
+    let [alder, birch] = &pair.nodes;
+    let refused =
+        alder.sent().into_iter().any(|m| matches!(m.body, Body::Refused { reason: Refusal::TailNotKept, .. }));
+    assert!(refused, "{:?}", alder.sent());
+    assert_eq!(birch.record("shop").latch, Some(Latch::NotProtected));
+    assert!(birch.ops().iter().all(|op| op.goal != Goal::Replicating), "nothing is overwritten");
+    pair.nodes[ALDER].objects.no_room = false;
+    pair.command(BIRCH, Command::Protect(vec![key()])).unwrap();
+    pair.pass(60_000);
+    assert_eq!(pair.nodes[BIRCH].record("shop").protection, Protection::Protected);
+}
+
+/// J1, J5: it is looked at again after a restart, and not taken for done.
+#[test]
+fn f8_keeping_a_tail_survives_a_restart() {
+    let mut pair = reprotecting(|p| {
+        p.nodes[ALDER].objects.faults.insert(lun("logs"), Fault::Deaf);
+    });
+    pair.restart(ALDER);
+    pair.pass(1_000);
+    assert!(matches!(pair.nodes[ALDER].record("shop").work, Work::Shield { .. }));
+    pair.nodes[ALDER].objects.faults.clear();
+    pair.pass(300_000);
+    assert_eq!(tails(&pair).len(), 2);
+    assert_eq!(pair.nodes[BIRCH].record("shop").protection, Protection::Protected);
 }

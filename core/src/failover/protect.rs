@@ -9,6 +9,14 @@ use crate::record::{Latch, ProtectPhase, Protection, TakePhase, Work};
 
 use super::operations::Ensured;
 
+/// Why a group cannot be replicated to where its tail could not be kept.
+const fn tail_refusal(failure: Failure) -> Refusal {
+    match failure {
+        Failure::Lost => Refusal::TargetLost,
+        Failure::Superseded | Failure::Failed | Failure::Unknown => Refusal::TailNotKept,
+    }
+}
+
 impl GroupState {
     /// Owner: protecting goes on.
     pub(super) fn step_protect(&mut self, cx: &mut Cx<'_>, g: GroupIx, phase: ProtectPhase) {
@@ -77,7 +85,8 @@ impl GroupState {
         }
     }
 
-    /// Peer: recovery LUNs read-only to VMs, placeholders registered.
+    /// Peer: recovery LUNs read-only to VMs, placeholders registered; and, where this site has owned the group before, what
+    /// it wrote then is kept (F8). Ownership changes sides with every epoch: in the first one it has not.
     pub(super) fn step_shield(&mut self, cx: &mut Cx<'_>, g: GroupIx, turn: Turn) {
         let at = (self.record.authority.epoch(), turn);
         let inventory = &cx.site.inventory;
@@ -86,12 +95,22 @@ impl GroupState {
         let vms = group.vms.iter().map(|&v| (Target::Vm(inventory.vms[v].key), Goal::Placeholder));
         let mut all = true;
         for (target, goal) in luns.chain(vms) {
+            let kept = |run: &super::OpRun| (run.op.goal, run.op.id.token.turn) == (Goal::TailKept, turn);
+            if self.run.ops.get(&target).is_some_and(kept) {
+                continue;
+            }
             match self.ensure(cx, g, at, target, goal) {
                 Ensured::Reached => {}
                 Ensured::Pending | Ensured::Stuck => all = false,
-                Ensured::Failed(_) => {
-                    self.enter(cx, Work::Idle);
-                    return self.send(cx, at.0, Body::Refused { turn, reason: Refusal::TargetLost });
+                Ensured::Failed(_) => return self.not_shielded(cx, at, Refusal::TargetLost),
+            }
+        }
+        if all && at.0 > Epoch::FIRST {
+            for &lun in &group.luns {
+                match self.ensure(cx, g, at, Target::Lun(inventory.luns[lun].key), Goal::TailKept) {
+                    Ensured::Reached => {}
+                    Ensured::Pending | Ensured::Stuck => all = false,
+                    Ensured::Failed(failure) => return self.not_shielded(cx, at, tail_refusal(failure)),
                 }
             }
         }
@@ -101,6 +120,11 @@ impl GroupState {
             self.enter(cx, Work::Idle);
             self.run.reply = Some(Reply::Shielded);
         }
+    }
+
+    fn not_shielded(&mut self, cx: &mut Cx<'_>, (epoch, turn): (Epoch, Turn), reason: Refusal) {
+        self.enter(cx, Work::Idle);
+        self.send(cx, epoch, Body::Refused { turn, reason });
     }
 
     /// D4: a lost LUN answers again. It is new: it takes the recorded token first, and is not used.

@@ -28,6 +28,8 @@ pub(crate) struct Objects {
     seen: BTreeMap<(GroupKey, Target), Seen>,
     lost: BTreeSet<LunKey>,
     pub(crate) faults: BTreeMap<Target, Fault>,
+    /// No array has room for a snapshot.
+    pub(crate) no_room: bool,
     pub(crate) array: Option<ArrayAnswer>,
     /// Newest points of LUNs that a test copies.
     pub(crate) newest: BTreeMap<Target, Point>,
@@ -50,7 +52,7 @@ impl Objects {
             let home = group.home == site.here;
             for &l in &group.luns {
                 let replication = ReplicationSeen::default();
-                let lun = Seen::Lun(LunSeen { token, present: true, writable: home, replication });
+                let lun = Seen::Lun(LunSeen { token, present: true, writable: home, tail: token, replication });
                 seen.insert((group.key, Target::Lun(inventory.luns[l].key)), lun);
             }
             for &h in &group.hosts[site.here.at()] {
@@ -65,7 +67,7 @@ impl Objects {
                 seen.insert((group.key, Target::Vm(vm.key)), here);
             }
         }
-        Self { seen, lost: BTreeSet::new(), faults: BTreeMap::new(), array: None, newest: BTreeMap::new() }
+        Self { seen, lost: BTreeSet::new(), faults: BTreeMap::new(), no_room: false, array: None, newest: BTreeMap::new() }
     }
 
     pub(crate) fn lose(&mut self, key: LunKey) {
@@ -144,7 +146,13 @@ impl Objects {
                 if lost && op.goal != Goal::ReadOnly {
                     return Err(Failure::Lost);
                 }
+                if op.goal == Goal::TailKept && self.no_room {
+                    return Err(Failure::Failed);
+                }
                 l.token = op.id.token;
+                if op.goal == Goal::TailKept {
+                    l.tail = op.id.token;
+                }
                 change_lun(l, op.goal);
             }
             Seen::Host(h) => {
@@ -157,7 +165,7 @@ impl Objects {
                 if op.id.token < v.token {
                     return Err(Failure::Superseded);
                 }
-                (v.token, v.registered) = (op.id.token, op.goal != Goal::Gone);
+                (v.token, v.registered) = (op.id.token, !matches!(op.goal, Goal::Gone | Goal::Unregistered));
                 v.running_on = if let Goal::Running { on } = op.goal { Some(v.running_on.unwrap_or(on)) } else { None };
             }
             Seen::Step(s) => (s.token, s.ran) = (op.id.token, true),
@@ -201,7 +209,8 @@ fn change_lun(lun: &mut LunSeen, goal: Goal) {
         Goal::RolledBack { to } => replication.point = to.or(replication.point),
         Goal::ReadOnly => lun.writable = false,
         Goal::ReadWrite => lun.writable = true,
-        Goal::Fenced
+        Goal::TailKept
+        | Goal::Fenced
         | Goal::Mounted
         | Goal::Stopped { .. }
         | Goal::Running { .. }

@@ -106,6 +106,7 @@ impl Parts<'_> {
                 token: token(b),
                 present: b.flag(),
                 writable: b.flag(),
+                tail: token(b),
                 replication: replication(b),
             }),
             Target::Host(_) => Seen::Host(HostSeen { token: token(b), running: b.number32(), mounted: b.flag() }),
@@ -126,7 +127,7 @@ impl Parts<'_> {
                 let (in_sync, lag) = (Some(!b.once_in(6)), Some(Millis(b.span())));
                 let replication = ReplicationSeen { running, in_sync, lag, point: to, resync: b.once_in(10) };
                 let writable = goal == Goal::ReadWrite;
-                Seen::Lun(LunSeen { token, present: !b.once_in(8), writable, replication })
+                Seen::Lun(LunSeen { token, present: !b.once_in(8), writable, tail: token, replication })
             }
             Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: goal == Goal::Mounted }),
             Target::Vm(_) => {
@@ -142,13 +143,14 @@ pub(crate) fn side(b: &mut Bytes<'_>) -> Side {
 }
 
 pub(crate) fn token(b: &mut Bytes<'_>) -> Token {
-    const STEPS: [Step; 9] = [
+    const STEPS: [Step; 10] = [
         Step::None,
         Step::Cut,
         Step::RollBack,
         Step::Drain,
         Step::StopReplication,
         Step::Lock,
+        Step::Keep,
         Step::Unlock,
         Step::Replicate,
         Step::Register,
@@ -193,6 +195,7 @@ pub(crate) fn refusal(b: &mut Bytes<'_>) -> Refusal {
         Refusal::NoPlaceholders,
         Refusal::NoMapping,
         Refusal::TargetLost,
+        Refusal::TailNotKept,
         Refusal::NoCapacity,
         Refusal::Maintenance,
     ])

@@ -33,8 +33,19 @@ pub struct LunCopy {
     pub cut: Epoch,
     /// It was lost and is back: new, and not to be used before a full resynchronisation (D4).
     pub fresh: bool,
+    /// What was on it before it was overwritten by a reprotect (F8).
+    pub tail: Option<Tail>,
     /// Paths from each host that mounts it, in the order of the inventory.
     pub paths: Vec<Paths>,
+}
+
+/// A snapshot of what a copy held when it became a target.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tail {
+    /// The last command of its epoch that asked for it.
+    pub token: Token,
+    /// What was on the copy at the first of them.
+    pub content: Content,
 }
 
 /// A complete point of a target.
@@ -200,6 +211,10 @@ impl World {
                 Ok(())
             }
             Goal::RolledBack { to } => self.roll_back(side, lun, to),
+            Goal::TailKept => {
+                self.keep_tail(side, lun, token);
+                Ok(())
+            }
             // The array's own write lease: without authority nothing becomes writable (O3).
             Goal::ReadWrite if !self.enforcers_allow(side, setup.inventory().luns[lun].group) => Err(Failure::Failed),
             Goal::ReadWrite => {
@@ -261,6 +276,7 @@ impl World {
             token: copy.map(|c| c.token).unwrap_or_default(),
             present: copy.is_some_and(|c| c.present),
             writable: state.writable(side),
+            tail: copy.and_then(|c| c.tail.as_ref()).map(|t| t.token).unwrap_or_default(),
             replication,
         }
     }
@@ -272,6 +288,15 @@ impl World {
     /// The copy of a LUN at a site that has one.
     pub(crate) fn copy_mut(&mut self, side: Side, lun: LunIx) -> &mut LunCopy {
         self.luns[lun.at()].at_mut(side).expect("the site has a copy of the LUN")
+    }
+
+    /// F8: a snapshot, once in an epoch: what came over it since is no tail.
+    fn keep_tail(&mut self, side: Side, lun: LunIx, token: Token) {
+        let copy = self.copy_mut(side, lun);
+        match &mut copy.tail {
+            Some(tail) if tail.token.epoch == token.epoch => tail.token = tail.token.max(token),
+            Some(_) | None => copy.tail = Some(Tail { token, content: copy.content.clone() }),
+        }
     }
 
     /// A copy is lost: frames end, guests hang on it, hosts have something to report.

@@ -191,6 +191,7 @@ impl Names<'_> {
             Goal::Cut => "cut off".into(),
             Goal::RolledBack { to: None } => "as received".into(),
             Goal::RolledBack { to: Some(point) } => format!("at point {}", point.0),
+            Goal::TailKept => "kept as it was".into(),
             Goal::ReadWrite => "writable".into(),
             Goal::Replicating => "replicating".into(),
             Goal::Fenced => "fenced".into(),

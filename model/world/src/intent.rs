@@ -33,7 +33,8 @@ pub fn allows(record: &GroupRecord, op: &Op) -> bool {
             Work::Protect(ProtectPhase::Shielding) => false,
             Work::Protect(ProtectPhase::Replicating) => own && op.goal == Goal::Replicating,
             Work::Shield { turn } => {
-                (token.epoch, token.turn) == (epoch, *turn) && matches!(op.goal, Goal::ReadOnly | Goal::Placeholder)
+                let shields = matches!(op.goal, Goal::ReadOnly | Goal::Placeholder | Goal::TailKept);
+                (token.epoch, token.turn) == (epoch, *turn) && shields
             }
             Work::Unprotect => own && op.goal == Goal::ReplicationStopped,
             Work::Unshield { turn } => (token.epoch, token.turn) == (epoch, *turn) && op.goal == Goal::Unregistered,

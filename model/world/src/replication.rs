@@ -125,6 +125,7 @@ impl World {
     pub(crate) fn sync(&mut self, setup: &Setup, lun: LunIx) {
         let Some(source) = self.luns[lun.at()].pair.source else { return };
         if self.luns[lun.at()].pair.resync != Resync::Copying {
+            properties::f8::overwritten(self, source, lun);
             self.luns[lun.at()].pair.resync = Resync::Copying;
             self.copy_mut(source.peer(), lun).content.torn = true;
             return;

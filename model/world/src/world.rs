@@ -273,6 +273,7 @@ fn lun(setup: &Setup, ix: farshore_core::ids::LunIx) -> LunState {
             age: Millis::ZERO,
             cut: farshore_core::ids::Epoch::default(),
             fresh: false,
+            tail: None,
             paths: end.hosts.iter().map(|_| Paths::healthy(end.paths)).collect(),
         })
     };

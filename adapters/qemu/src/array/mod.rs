@@ -3,6 +3,7 @@
 mod cycle;
 mod daemon;
 mod front;
+mod tail;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -219,6 +220,7 @@ impl Array {
             Goal::ReplicationStopped => self.stop_replication(&mut unit),
             Goal::Cut => self.cut(&mut unit, token.epoch),
             Goal::RolledBack { to } => Self::roll_back(&unit, to),
+            Goal::TailKept => self.keep_tail(&unit, token),
             Goal::Fenced
             | Goal::Mounted
             | Goal::Stopped { .. }

@@ -128,7 +128,8 @@ impl Array {
                 ReplicationSeen { running, in_sync, lag: None, point: None, resync }
             }
         };
-        LunSeen { token, present: !unit.lost, writable: unit.writable && !unit.lost, replication }
+        let tail = lock(&self.tokens).of(&super::tail::object(&unit.lun));
+        LunSeen { token, present: !unit.lost, writable: unit.writable && !unit.lost, tail, replication }
     }
 
     /// Synchronous, at the source: every acknowledged write is at the peer. Told by the mirror job; where the monitor

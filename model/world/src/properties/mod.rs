@@ -7,6 +7,7 @@ mod d3;
 mod d4;
 pub(crate) mod f2;
 mod f3;
+pub(crate) mod f8;
 mod i1;
 mod i10;
 mod i11;
@@ -88,6 +89,7 @@ pub const ALWAYS: &[Property] = &[
     i22::PROPERTY,
     f2::PROPERTY,
     f3::PROPERTY,
+    f8::PROPERTY,
     d3::PROPERTY,
     d4::PROPERTY,
     p1::PROPERTY,

@@ -37,6 +37,7 @@ pub(crate) enum OfVm {
     StaysDown,
     Downtime { below: Millis },
     WritesLost { most: u32 },
+    TailKept,
     NeverTwice,
     NeverStops,
 }
@@ -155,6 +156,7 @@ fn of_vms(
             (e.stays_down == Some(true)).then_some(OfVm::StaysDown),
             e.downtime_below.map(|below| OfVm::Downtime { below: below.0 }),
             e.writes_lost.map(|most| OfVm::WritesLost { most }),
+            (e.tail_kept == Some(true)).then_some(OfVm::TailKept),
             (e.never_twice == Some(true)).then_some(OfVm::NeverTwice),
             (e.never_stops == Some(true)).then_some(OfVm::NeverStops),
         ];
@@ -191,11 +193,12 @@ fn subjects(place: &Range<usize>, e: &ExpectFile) -> Result<(), Nonsense> {
         return Err(Nonsense::new(place, problem, help));
     };
     let alerts: &[&str] = &["alert", "no-alert"];
-    let claims: [(&str, bool, &[&str]); 15] = [
+    let claims: [(&str, bool, &[&str]); 16] = [
         ("runs-at", e.runs_at.is_some(), &["vm"]),
         ("stays-down", e.stays_down.is_some(), &["vm"]),
         ("downtime-below", e.downtime_below.is_some(), &["vm"]),
         ("writes-lost", e.writes_lost.is_some(), &["vm"]),
+        ("tail-kept", e.tail_kept.is_some(), &["vm"]),
         ("never-twice", e.never_twice.is_some(), &["vm"]),
         ("never-stops", e.never_stops.is_some(), &["vm"]),
         ("owner", e.owner.is_some(), &["group"]),

@@ -158,6 +158,8 @@ ranges! {
         cut: 100..500,
         /// A recovery LUN goes back to a complete point.
         roll_back: 200..1000,
+        /// What a LUN holds is kept.
+        keep_tail: 200..1000,
         /// A LUN becomes writable.
         read_write: 200..1000,
         /// Replication is set up; a full synchronisation takes `[replication] resync` on top.
@@ -238,6 +240,7 @@ pub(crate) struct ExpectFile {
     pub(crate) stays_down: Option<bool>,
     pub(crate) downtime_below: Option<Span>,
     pub(crate) writes_lost: Option<u32>,
+    pub(crate) tail_kept: Option<bool>,
     pub(crate) never_twice: Option<bool>,
     pub(crate) never_stops: Option<bool>,
     // Of a group.

@@ -1,11 +1,12 @@
 //! What happened in a run: the timeline, and what became of every VM, group and alert.
 
 use farshore_core::event::{Alert, Event};
-use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, Side, StepKey, VmIx};
+use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, LunIx, Side, StepKey, VmIx};
 use farshore_core::record::{Latch, StepVerdict, TestPhase};
 use farshore_core::time::{Instant, Millis};
 
 use crate::action::{Happening, Outcome};
+use crate::disk::missing;
 use crate::setup::Setup;
 use crate::world::World;
 
@@ -46,6 +47,9 @@ pub struct VmStory {
     pub down: Vec<(Millis, Option<Millis>)>,
     /// Acknowledged writes that were given up.
     pub lost: u32,
+    /// How many writes that its owner lacks are in snapshots of the old owner's copies, at the end; `None`: there are none
+    /// (F8).
+    pub kept: Option<u32>,
 }
 
 impl VmStory {
@@ -260,6 +264,10 @@ impl History {
 
     /// What is the case at the end.
     pub(crate) fn end(&mut self, setup: &Setup, world: &World) {
+        for (v, vm) in setup.inventory().vms.iter() {
+            // As each disk holds each write: the least that any of them keeps.
+            self.vms[v.at()].kept = vm.luns.iter().filter_map(|&l| kept(setup, world, l, v)).min();
+        }
         for g in setup.inventory().groups.indices() {
             for side in Side::BOTH {
                 if let Some(latch) = world.record(setup, side, g).and_then(|r| r.latch) {
@@ -268,4 +276,15 @@ impl History {
             }
         }
     }
+}
+
+/// Writes of a VM that a kept tail of a LUN holds and the other site's copy does not.
+fn kept(setup: &Setup, world: &World, lun: LunIx, vm: VmIx) -> Option<u32> {
+    let slot = setup.slot(lun, vm)?;
+    let state = &world.luns[lun.at()];
+    let of = |side: Side| {
+        let tail = state.at(side)?.tail.as_ref()?;
+        Some(missing(&state.at(side.peer())?.content.writes[slot], &tail.content.writes[slot]))
+    };
+    Side::BOTH.into_iter().filter_map(of).max()
 }

@@ -73,6 +73,8 @@ pub enum Verb {
     Cut,
     /// [`Goal::RolledBack`].
     RollBack,
+    /// [`Goal::TailKept`].
+    KeepTail,
     /// [`Goal::ReadWrite`].
     ReadWrite,
     /// [`Goal::Replicating`].
@@ -109,6 +111,7 @@ impl Verb {
             Goal::ReadOnly => Self::ReadOnly,
             Goal::Cut => Self::Cut,
             Goal::RolledBack { .. } => Self::RollBack,
+            Goal::TailKept => Self::KeepTail,
             Goal::ReadWrite => Self::ReadWrite,
             Goal::Replicating => Self::Replicate,
             Goal::Fenced => Self::Fence,
@@ -139,6 +142,7 @@ impl Verb {
             Self::ReadOnly => "making read-only",
             Self::Cut => "cutting replication into",
             Self::RollBack => "rolling back",
+            Self::KeepTail => "keeping the tail of",
             Self::ReadWrite => "making writable",
             Self::Replicate => "replicating",
             Self::Fence => "fencing",

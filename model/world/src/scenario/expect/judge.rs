@@ -189,6 +189,14 @@ impl OfVm {
                 };
                 (expected, story.lost <= most, format!("{} lost", story.lost))
             }
+            Self::TailKept => {
+                let found = match story.kept {
+                    Some(kept) => format!("{kept} of {} are in a snapshot", story.lost),
+                    None => "there is no snapshot".into(),
+                };
+                let met = story.kept.is_some_and(|kept| kept >= story.lost);
+                (format!("what {name} lost was kept at the site that had it"), met, found)
+            }
             Self::NeverTwice => {
                 let twice = overlaps(history, vm);
                 let found = if twice { "it ran in two places at once" } else { "never" };

@@ -103,6 +103,7 @@ impl Flights {
             Verb::ReadOnly => o.read_only,
             Verb::Cut => o.cut,
             Verb::RollBack => o.roll_back,
+            Verb::KeepTail => o.keep_tail,
             Verb::ReadWrite => o.read_write,
             Verb::Replicate => o.replicate,
             Verb::Fence => o.fence,

@@ -96,6 +96,7 @@ fn target(names: &Names<'_>, name: &str, kind: Option<Verb>) -> Result<Target, N
             | Verb::ReadOnly
             | Verb::Cut
             | Verb::RollBack
+            | Verb::KeepTail
             | Verb::ReadWrite
             | Verb::Replicate
             | Verb::Copy,
