@@ -116,6 +116,18 @@ pub enum Alert {
         /// The LUN.
         lun: LunKey,
     },
+    /// The peer's copy of an asynchronous LUN is further behind than its RPO: a warning, then an alarm (F2a).
+    RpoBehind {
+        /// The LUN.
+        lun: LunKey,
+        /// More than so many times the RPO: 2 or 3.
+        times: u8,
+    },
+    /// The peer's copy of a synchronous LUN does not hold every acknowledged write (F2a).
+    OutOfSync {
+        /// The LUN.
+        lun: LunKey,
+    },
     /// A host of this site is lost. Its VMs are the business of the site's own HA (D5).
     HostLost {
         /// The host.
@@ -400,6 +412,7 @@ impl Alert {
             Self::Unprotected { .. } => "M2",
             Self::Contradicted { .. } => "D3",
             Self::AllPathsDown { .. } => "D2",
+            Self::RpoBehind { .. } | Self::OutOfSync { .. } => "F2a",
             Self::HostLost { .. } => "D5",
             Self::Returned { .. } => "D4",
             Self::Stranger { .. } => "D3",

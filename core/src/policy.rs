@@ -171,6 +171,8 @@ pub struct Limits {
     pub commit_window: Millis,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2; 140 s).
     pub apd_timeout: Millis,
+    /// How often an owner looks how far its peer's copies are behind (F2a; 1 min). Zero: never.
+    pub rpo_check: Millis,
 }
 
 /// How long answers may take.

@@ -229,6 +229,12 @@ impl<'a> Words<'a> {
             Alert::AllPathsDown { lun } => {
                 format!("no host reaches LUN {} by any path, and none says that it is lost", self.lun(lun))
             }
+            Alert::RpoBehind { lun, times } => {
+                format!("{peer}'s copy of LUN {} is more than {times} times its RPO behind", self.lun(lun))
+            }
+            Alert::OutOfSync { lun } => {
+                format!("{peer}'s copy of LUN {} does not hold every acknowledged write", self.lun(lun))
+            }
             Alert::HostLost { host } => {
                 format!("host {} is lost; the site's own HA starts its VMs elsewhere", self.host(host))
             }

@@ -14,6 +14,7 @@ mod operations;
 mod placement;
 mod protect;
 mod quiesce;
+mod rpo;
 mod start;
 mod steps;
 mod take;
@@ -115,6 +116,8 @@ pub enum Wait {
     Commit,
     /// The agent has not answered a claim (O10).
     Claim,
+    /// The peer's copies are looked at (F2a).
+    Rpo,
 }
 
 /// What a deputy has done with a group that its site owns (O10).
@@ -168,6 +171,8 @@ pub(crate) struct Run {
     pub(crate) progress: Option<Progress>,
     /// LUNs whose reports may end once the record is durable (G6).
     pub(crate) acknowledge: BTreeSet<LunKey>,
+    /// LUNs whose copies are being looked at (F2a).
+    pub(crate) looked: BTreeSet<LunKey>,
     /// A lost LUN answers again: it is given the recorded token (D4).
     pub(crate) returned: BTreeSet<LunKey>,
 }
@@ -382,6 +387,7 @@ impl GroupState {
         }
         self.step_test(cx, g);
         self.window_deadline(cx);
+        self.step_rpo(cx);
         if self.clean() {
             self.say_what_is_due(cx);
         }

@@ -304,6 +304,7 @@ impl GroupState {
 
     /// An object was observed. Nothing waits for it but a doubt.
     pub(crate) fn observed(&mut self, cx: &mut Cx<'_>, target: Target, seen: Option<&Seen>) {
+        self.looked_at(cx, target, seen);
         let Some(run) = self.run.ops.get(&target).copied() else { return };
         let State::Doubt { .. } = run.state else { return };
         match seen {

@@ -396,6 +396,7 @@ fn fire_group(state: &mut GroupState, cx: &mut Cx<'_>, g: GroupIx) {
                 }
             }
             Wait::Commit => state.commit(cx),
+            Wait::Rpo => state.look_at_copies(cx, g),
             Wait::Tier | Wait::Step | Wait::Operation | Wait::Ready | Wait::Claim => {}
         }
     }

@@ -25,6 +25,8 @@ pub struct Policy {
     pub commit_window: Span,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2), more than zero. Default 140 s.
     pub apd_timeout: Span,
+    /// How often an owner looks how far its peer's copies are behind (F2a). Zero: never. Default 1 min.
+    pub rpo_check: Span,
     /// `[policy.grouping]`: polling and grouping (G1 to G4).
     pub grouping: Grouping,
     /// `[policy.waits]`: how long answers may take.
@@ -189,6 +191,7 @@ impl Default for Policy {
             hold_alert: Span::secs(300),
             commit_window: Span::default(),
             apd_timeout: Span::secs(140),
+            rpo_check: Span::secs(60),
             grouping: Grouping::default(),
             waits: Waits::default(),
             arbiter: None,

@@ -43,6 +43,7 @@ pub(crate) fn groups(names: &[&str]) -> Deployment {
         ..Deployment::default()
     };
     deployment.policy.grouping.idle_poll = Span::default(); // Hosts push.
+    deployment.policy.rpo_check = Span::default();
     deployment
 }
 

@@ -67,7 +67,14 @@ impl Objects {
                 seen.insert((group.key, Target::Vm(vm.key)), here);
             }
         }
-        Self { seen, lost: BTreeSet::new(), faults: BTreeMap::new(), no_room: false, array: None, newest: BTreeMap::new() }
+        Self {
+            seen,
+            lost: BTreeSet::new(),
+            faults: BTreeMap::new(),
+            no_room: false,
+            array: None,
+            newest: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn lose(&mut self, key: LunKey) {

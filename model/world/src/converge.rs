@@ -246,6 +246,11 @@ fn about(setup: &Setup, alert: &Alert, g: GroupIx) -> bool {
         | Alert::AllPathsDown { lun }
         | Alert::Returned { lun } => of_lun(lun),
         Alert::VmDown { vm } => inventory.vms.by_key(vm).is_some_and(|(_, v)| v.group == Some(g)),
-        Alert::Unprotected { .. } | Alert::Stranger { .. } | Alert::ManagerLost | Alert::HostLost { .. } => false,
+        Alert::Unprotected { .. }
+        | Alert::Stranger { .. }
+        | Alert::ManagerLost
+        | Alert::HostLost { .. }
+        | Alert::RpoBehind { .. }
+        | Alert::OutOfSync { .. } => false,
     }
 }

@@ -50,6 +50,7 @@ fn policy() -> Policy {
         cooldown: Span::millis(997),
         max_tries: 2,
         hold_alert: Span::millis(53),
+        rpo_check: Span::default(),
         grouping: Grouping {
             idle_poll: Span::default(),
             min_poll: Span::millis(1),

@@ -190,16 +190,33 @@ fn vm(w: &mut Writer, inventory: &Inventory, vm: &Vm) {
 fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
     let Policy { grouping, recovery, rules, limits, waits, arbiter, deputy } = policy;
     let Grouping { mode, idle_poll, min_poll, short, long } = grouping;
-    let Limits { cooldown, max_tries, backoff: [backoff_one, backoff_two], hold_alert, commit_window, apd_timeout } =
-        limits;
+    let Limits {
+        cooldown,
+        max_tries,
+        backoff: [backoff_one, backoff_two],
+        hold_alert,
+        commit_window,
+        apd_timeout,
+        rpo_check,
+    } = limits;
     let Waits { resend, peer_silent, array_op, host_op, observe, doubt_limit, prepare_ttl } = waits;
     w.number(match mode {
         Mode::Sliding => 0,
         Mode::Fixed => 1,
     });
-    for span in
-        [idle_poll, min_poll, short, long, cooldown, backoff_one, backoff_two, hold_alert, commit_window, apd_timeout]
-    {
+    for span in [
+        idle_poll,
+        min_poll,
+        short,
+        long,
+        cooldown,
+        backoff_one,
+        backoff_two,
+        hold_alert,
+        commit_window,
+        apd_timeout,
+        rpo_check,
+    ] {
         w.number(span.0);
     }
     for span in [resend, peer_silent, array_op, host_op, observe, prepare_ttl] {

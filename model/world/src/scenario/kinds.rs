@@ -187,6 +187,12 @@ pub enum AlertKind {
     Contradicted,
     /// [`Alert::AllPathsDown`].
     AllPathsDown,
+    /// [`Alert::RpoBehind`], twice the RPO.
+    RpoBehind,
+    /// [`Alert::RpoBehind`], three times the RPO.
+    RpoFarBehind,
+    /// [`Alert::OutOfSync`].
+    OutOfSync,
     /// [`Alert::HostLost`].
     HostLost,
     /// [`Alert::Returned`].
@@ -232,6 +238,9 @@ impl AlertKind {
             Alert::Unprotected { .. } => Self::Unprotected,
             Alert::Contradicted { .. } => Self::Contradicted,
             Alert::AllPathsDown { .. } => Self::AllPathsDown,
+            Alert::RpoBehind { times: 0..=2, .. } => Self::RpoBehind,
+            Alert::RpoBehind { .. } => Self::RpoFarBehind,
+            Alert::OutOfSync { .. } => Self::OutOfSync,
             Alert::HostLost { .. } => Self::HostLost,
             Alert::Returned { .. } => Self::Returned,
             Alert::Stranger { .. } => Self::Stranger,
@@ -264,6 +273,9 @@ impl AlertKind {
             Self::Unprotected => "unprotected",
             Self::Contradicted => "contradicted",
             Self::AllPathsDown => "all-paths-down",
+            Self::RpoBehind => "rpo-behind",
+            Self::RpoFarBehind => "rpo-far-behind",
+            Self::OutOfSync => "out-of-sync",
             Self::HostLost => "host-lost",
             Self::Returned => "returned",
             Self::Stranger => "stranger",

@@ -41,6 +41,8 @@ fn is_about(inventory: &Inventory, alert: &Alert, name: &str) -> bool {
         | Alert::RecoveryLunLost { lun: l }
         | Alert::Contradicted { lun: l }
         | Alert::AllPathsDown { lun: l }
+        | Alert::RpoBehind { lun: l, .. }
+        | Alert::OutOfSync { lun: l }
         | Alert::Returned { lun: l } => lun(l),
         Alert::InDoubt { group: g, target: t } | Alert::OpFailed { group: g, target: t, .. } => group(g) || target(t),
         Alert::VmDown { vm: v } => vm(v),
