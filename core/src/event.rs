@@ -354,7 +354,7 @@ impl Event {
             Self::Marked { .. } => "M1",
             Self::PlanChosen { .. } => "M4",
             Self::Giving { phase, .. } => match phase {
-                GivePhase::Held(Hold::Proposal) => "M5",
+                GivePhase::Held(Hold::Proposal | Hold::Manual) => "M5",
                 GivePhase::Held(_) => "M3",
                 GivePhase::Queued => "F9",
                 GivePhase::BackingOff => "M6",

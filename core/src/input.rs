@@ -115,6 +115,10 @@ pub enum Command {
     RollBack(Override),
     /// Let a held or proposed failover of a group go on (M3, M5).
     Release(GroupKey),
+    /// Pause the run of a group, before the release or while its VMs start: nothing new is begun (M5).
+    Pause(GroupKey),
+    /// Let a paused run go on where it was (M5).
+    Resume(GroupKey),
     /// Give up the failover of a group and put back what was done, before the release (F3).
     Cancel(GroupKey),
     /// Go on although evidence is missing, or vouch for a journal that nobody confirms; recorded, and used once (F2a, J5,

@@ -58,6 +58,19 @@ pub struct Grouping {
     pub long: Millis,
 }
 
+/// How much of a group's failover is left to Farshore (M5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
+pub enum Automation {
+    /// All of it.
+    #[default]
+    Automatic,
+    /// Every failover is a proposal, which an operator lets go or cancels.
+    Propose,
+    /// None: people are told at once, and an operator does it.
+    Manual,
+}
+
 /// How a group of failures is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]

@@ -194,6 +194,9 @@ pub enum Latch {
     /// An operator cancelled the failover.
     #[error("an operator cancelled the failover")]
     Cancelled,
+    /// An operator has paused it: nothing new is begun.
+    #[error("an operator has paused it")]
+    Paused,
     /// VMs that are not critical stay down by policy (`Never`).
     #[error("policy leaves the VMs that are not critical down")]
     RemainderNever,
@@ -291,8 +294,10 @@ pub enum GivePhase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(rename_all = "kebab-case"))]
 pub enum Hold {
-    /// Maintenance mode: it is a proposal.
+    /// Maintenance mode, or the group's own: it is a proposal.
     Proposal,
+    /// The group's own mode: an operator does it, or nobody.
+    Manual,
     /// `AtLeast`: too few VMs are affected so far.
     Count,
     /// `CriticalFirst`: it holds no critical VM, and the critical ones are not recovered yet.

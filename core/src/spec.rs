@@ -40,6 +40,7 @@ pub use text::{Memory, Span, TextError};
 
 use crate::inventory::Readiness;
 use crate::plan::OnFailure;
+use crate::policy::Automation;
 
 /// The name of what a site has where it lists no pools, no folders or no networks: one of each, called this.
 pub const DEFAULT: &str = "default";
@@ -276,6 +277,9 @@ pub struct Group {
     pub name: String,
     /// Its datastores, at least one, all of one site. No other group has any of them.
     pub datastores: Vec<String>,
+    /// How much of its failover is left to Farshore (M5). Default: all of it.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub mode: Automation,
 }
 
 #[cfg(feature = "serde")]
@@ -407,6 +411,6 @@ impl Group {
     /// A group of these datastores.
     #[must_use]
     pub fn of(name: &str, datastores: &[&str]) -> Self {
-        Self { name: name.into(), datastores: owned(datastores) }
+        Self { name: name.into(), datastores: owned(datastores), mode: Automation::Automatic }
     }
 }

@@ -255,7 +255,8 @@ fn lag_words(lag: Millis) -> String {
 /// Why a group is held.
 pub(crate) const fn held(hold: Hold) -> &'static str {
     match hold {
-        Hold::Proposal => "maintenance mode makes it a proposal",
+        Hold::Proposal => "it is a proposal, for an operator to release or cancel",
+        Hold::Manual => "its mode leaves it to an operator",
         Hold::Count => "too few VMs are affected so far",
         Hold::AfterCritical => "critical VMs come first",
         Hold::OnRequest => "it has no critical VM, and waits for an operator",

@@ -20,6 +20,10 @@ impl GroupState {
     /// What the giving side does in each phase.
     pub(super) fn step_give(&mut self, cx: &mut Cx<'_>, g: GroupIx, phase: GivePhase) {
         match phase {
+            GivePhase::Held(Hold::Manual) => {
+                let group = self.record.group;
+                self.raise(cx, Alert::Held { group, hold: Hold::Manual });
+            }
             GivePhase::Held(_) => {
                 let hold_alert = cx.site.policy.limits.hold_alert;
                 if self.record.alerts.iter().all(|a| !matches!(a, Alert::Held { .. })) {

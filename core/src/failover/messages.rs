@@ -167,6 +167,8 @@ impl GroupState {
     /// F1, F3: the peer can. Answers to another turn, or to the other question, are ignored.
     fn peer_is_ready(&mut self, cx: &mut Cx<'_>, epoch: Epoch, turn: Turn, stage: Stage) {
         match stage {
+            // Asked again once the run is resumed.
+            _ if self.is_paused() => {}
             Stage::Prepare if self.giving(epoch, turn, GivePhase::Preparing).is_some() => {
                 self.answered_by_peer(cx);
                 self.give_phase(cx, GivePhase::Quiescing);
@@ -183,7 +185,7 @@ impl GroupState {
     fn peer_refused(&mut self, cx: &mut Cx<'_>, epoch: Epoch, turn: Turn, reason: Refusal) {
         let group = self.record.group;
         let (my_epoch, my_turn) = self.now();
-        if (epoch, turn) != (my_epoch, my_turn) {
+        if (epoch, turn) != (my_epoch, my_turn) || self.is_paused() {
             return;
         }
         match &self.record.work {

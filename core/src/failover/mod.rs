@@ -11,6 +11,7 @@ mod give;
 mod learn;
 mod messages;
 mod operations;
+mod pause;
 mod placement;
 mod protect;
 mod quiesce;
@@ -275,8 +276,12 @@ impl GroupState {
             }
             Work::Protect(_) | Work::Shield { .. } | Work::Unprotect | Work::Unshield { .. } | Work::StandDown => {}
         }
+        let pausable = pause::can_pause(&work);
         self.record.work = work;
         self.touch();
+        if self.is_paused() && !pausable {
+            self.unlatch(cx);
+        }
     }
 
     /// Drops what a workflow learned; operations that may still take effect stay (J3).
@@ -376,6 +381,7 @@ impl GroupState {
             self.say_what_is_due(cx);
         }
         match &self.record.work {
+            _ if self.is_paused() => {}
             Work::Idle => {}
             Work::Protect(phase) => self.step_protect(cx, g, *phase),
             Work::Shield { turn } => self.step_shield(cx, g, *turn),

@@ -20,7 +20,7 @@ use crate::ids::{
     PoolIx, Side, SiteKey, VmIx, VmKey,
 };
 use crate::plan::{OnFailure, Plan};
-use crate::policy::Policy;
+use crate::policy::{Automation, Policy};
 use crate::time::Millis;
 
 /// Everything that a site's machines are told: which site they are, the inventory of the pair, the policy.
@@ -261,6 +261,8 @@ pub struct Group {
     pub sets: Vec<Vec<LunIx>>,
     /// Hosts that mount any of its LUNs, by [`Side`]: every host that can touch the group (F2).
     pub hosts: [Vec<HostIx>; 2],
+    /// How much of its failover is left to Farshore (M5).
+    pub mode: Automation,
     /// Digest of all of the above in names: what both sites must hold alike.
     pub hash: Digest,
 }

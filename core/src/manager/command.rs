@@ -47,6 +47,14 @@ impl RecoveryManager {
                 let g = self.open(site, key, |s| s.held().is_some())?;
                 self.with(site, now, effects, g, GroupState::let_go);
             }
+            Command::Pause(key) => {
+                let g = self.open(site, key, GroupState::can_pause)?;
+                self.with(site, now, effects, g, GroupState::pause);
+            }
+            Command::Resume(key) => {
+                let g = self.open(site, key, GroupState::is_paused)?;
+                self.with(site, now, effects, g, GroupState::unlatch);
+            }
             Command::Cancel(key) => {
                 let g = self.open(site, key, |s| matches!(s.record.work, Work::Give(_)))?;
                 if !self.groups[g.0 as usize].record.authority.is_active() {
@@ -63,7 +71,9 @@ impl RecoveryManager {
             }
             Command::Force(given) => self.force(site, now, effects, given)?,
             Command::Retry(key) => {
-                let g = self.open(site, key, |s| s.record.latch.is_some_and(|l| l != Latch::JournalBehind))?;
+                let g = self.open(site, key, |s| {
+                    s.record.latch.is_some_and(|l| !matches!(l, Latch::JournalBehind | Latch::Paused))
+                })?;
                 self.with(site, now, effects, g, |state, cx| {
                     state.unlatch(cx);
                     state.retry_failed();

@@ -13,7 +13,7 @@ use crate::gate;
 use crate::ids::{GroupIx, GroupKey};
 use crate::inventory::Site;
 use crate::message::{Left, Standing};
-use crate::policy::ErrorKind;
+use crate::policy::{Automation, ErrorKind};
 use crate::record::{Give, GivePhase, GroupRecord, Protection, Records, Work};
 use crate::time::Instant;
 
@@ -107,7 +107,8 @@ impl RecoveryManager {
             Led::Moved => return,
         }
         let passage = gate::gate(site.policy.recovery_of(site.here), critical(site, g));
-        if passage.hold.is_none() && !self.site_record.maintenance {
+        let automatic = site.inventory.groups[g].mode == Automation::Automatic && !self.site_record.maintenance;
+        if passage.hold.is_none() && automatic {
             self.groups[g.0 as usize].run.led = Led::Moved;
             self.move_away(site, now, effects, g, ErrorKind::ManagerLost, false);
         }

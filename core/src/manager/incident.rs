@@ -17,7 +17,7 @@ use crate::ids::{ArrayIx, GroupIx, HostIx, HostKey, LunIx, LunKey};
 use crate::input::ProbeId;
 use crate::inventory::Site;
 use crate::message::{Offer, Progress, Scope};
-use crate::policy::{ErrorKind, RecoveryType};
+use crate::policy::{Automation, ErrorKind, RecoveryType};
 use crate::record::{Give, GivePhase, Hold, Latch, Protection, Work};
 use crate::time::Instant;
 
@@ -276,7 +276,12 @@ impl RecoveryManager {
         let recovery = site.policy.recovery_of(site.here);
         let Some((plan, rule)) = choosing::choose(&site.policy, g, kind, recovery.kind()) else { return };
         let passage = gate::gate(recovery, critical(site, g));
-        let hold = if self.site_record.maintenance { Some(Hold::Proposal) } else { passage.hold };
+        let hold = match site.inventory.groups[g].mode {
+            Automation::Manual => Some(Hold::Manual),
+            Automation::Propose => Some(Hold::Proposal),
+            Automation::Automatic if self.site_record.maintenance => Some(Hold::Proposal),
+            Automation::Automatic => passage.hold,
+        };
         let plan = &site.inventory.plans[plan];
         let config = site.inventory.groups[g].hash;
         let offer = Offer { plan: plan.key, plan_hash: plan.hash, config, kind, scope: passage.scope };
@@ -343,6 +348,7 @@ pub(super) fn class(site: &Site, state: &GroupState, g: GroupIx) -> Class {
         GivePhase::Queued if !verified => Class::Running(plan, priority, critical),
         GivePhase::Held(_) if !verified => Class::Free,
         GivePhase::Held(hold) if state.record.latch.is_none() => Class::Held(hold),
+        GivePhase::Queued if state.is_paused() => Class::Free,
         GivePhase::Queued => Class::Queued(plan, priority, critical),
         GivePhase::Held(_) => Class::Free,
         GivePhase::Following if over => Class::Free,

@@ -46,7 +46,7 @@ impl Queue {
             return;
         }
         match old {
-            Class::Free | Class::Held(Hold::Proposal | Hold::OnRequest) => {}
+            Class::Free | Class::Held(Hold::Proposal | Hold::Manual | Hold::OnRequest) => {}
             Class::Held(Hold::Count) => {
                 self.counted.remove(&g);
                 self.counted_vms -= vms;
@@ -61,7 +61,7 @@ impl Queue {
             Class::Running(plan, priority, critical) => self.leave(plan, priority, critical),
         }
         match class {
-            Class::Free | Class::Held(Hold::Proposal | Hold::OnRequest) => {}
+            Class::Free | Class::Held(Hold::Proposal | Hold::Manual | Hold::OnRequest) => {}
             Class::Held(Hold::Count) => {
                 self.counted.insert(g);
                 self.counted_vms += vms;

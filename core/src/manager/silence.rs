@@ -15,7 +15,7 @@ use crate::gate;
 use crate::ids::{GroupIx, GroupKey};
 use crate::inventory::Site;
 use crate::message::{Offer, Standing};
-use crate::policy::{ErrorKind, RecoveryType};
+use crate::policy::{Automation, ErrorKind, RecoveryType};
 use crate::record::{Hold, Latch, Protection, Take, TakePhase, Work};
 use crate::time::Instant;
 use crate::waiver::Override;
@@ -52,7 +52,9 @@ impl RecoveryManager {
         if !self.silent {
             return self.heard_again(site, now, effects, g);
         }
-        let automatic = site.policy.arbiter.is_some_and(|arbiter| arbiter.automatic) && !self.site_record.maintenance;
+        let automatic = site.policy.arbiter.is_some_and(|arbiter| arbiter.automatic)
+            && !self.site_record.maintenance
+            && site.inventory.groups[g].mode == Automation::Automatic;
         let resting = state.record.work == Work::Idle && state.record.latch.is_none();
         if !resting || !may_be_taken(state) {
             return;
@@ -76,7 +78,7 @@ impl RecoveryManager {
                     RecoveryType::Everything | RecoveryType::CriticalFirst { .. } => false,
                 }
             }
-            Some(Hold::Proposal | Hold::AfterCritical | Hold::OnRequest) => true,
+            Some(Hold::Proposal | Hold::Manual | Hold::AfterCritical | Hold::OnRequest) => true,
         }
     }
 

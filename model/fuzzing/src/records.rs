@@ -129,6 +129,7 @@ fn work(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> Work {
 fn give_phase(b: &mut Bytes<'_>) -> GivePhase {
     b.pick(&[
         GivePhase::Held(Hold::Proposal),
+        GivePhase::Held(Hold::Manual),
         GivePhase::Held(Hold::Count),
         GivePhase::Held(Hold::AfterCritical),
         GivePhase::Held(Hold::OnRequest),
@@ -171,6 +172,7 @@ fn latch(b: &mut Bytes<'_>) -> Latch {
         Latch::StepFailed,
         Latch::Cancelled,
         Latch::RemainderNever,
+        Latch::Paused,
         Latch::Denied,
         Latch::SiteSilent,
         Latch::JournalBehind,

@@ -398,6 +398,8 @@ impl Names<'_> {
                 let names: Vec<&str> = groups.iter().map(|&g| self.group(g)).collect();
                 format!("protect {}", names.join(", "))
             }
+            Command::Pause(g) => format!("pause {}", self.group(*g)),
+            Command::Resume(g) => format!("resume {}", self.group(*g)),
             Command::Unprotect(g) => format!("unprotect {}", self.group(*g)),
             Command::Release(g) => format!("release {}", self.group(*g)),
             Command::Cancel(g) => format!("cancel {}", self.group(*g)),

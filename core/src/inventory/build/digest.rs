@@ -7,7 +7,8 @@ use crate::inventory::Readiness;
 use crate::inventory::{Array, End, Group, Host, Inventory, Lun, Place, Pool, Replication, Vm};
 use crate::plan::{Act, OnFailure, Plan, PlanStep, Reply, StartStep, StopStep, When};
 use crate::policy::{
-    Arbiter, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder, Rule, Waits,
+    Arbiter, Automation, Deputy, ErrorKind, Grouping, Limits, Mode, Policy, RecoveryKind, RecoveryType, Remainder,
+    Rule, Waits,
 };
 
 /// Version of what is written below, part of every digest: two builds that write otherwise do not agree by chance.
@@ -57,7 +58,7 @@ impl Writer {
 
 /// Digest of a group: its storage, its VMs with their places and dependencies, and the hosts that can touch it.
 pub(super) fn group(inventory: &Inventory, group: &Group) -> Digest {
-    let Group { key: _, name, home, datastores, luns, vms, sets, hosts, hash: _ } = group;
+    let Group { key: _, name, home, datastores, luns, vms, sets, hosts, mode, hash: _ } = group;
     let mut w = Writer::new("group");
     w.text(name);
     w.side(*home);
@@ -68,6 +69,11 @@ pub(super) fn group(inventory: &Inventory, group: &Group) -> Digest {
     for hosts in hosts {
         w.hosts(inventory, hosts);
     }
+    w.number(match mode {
+        Automation::Automatic => 0,
+        Automation::Propose => 1,
+        Automation::Manual => 2,
+    });
     Digest(w.0)
 }
 

@@ -29,7 +29,7 @@ pub(super) fn groups(
         together.join(list);
     }
     let mut groups = Vec::new();
-    for ((ix, name, _), members) in names.groups.iter().zip(members) {
+    for ((ix, name, spec), members) in names.groups.iter().zip(members) {
         let list = links.group_datastores[ix.at()].clone();
         let home = check::one_site(names, names.groups.object(ix), &list, datastores, luns)?;
         let mut under: Vec<LunIx> = list.iter().flat_map(|ds| &datastores[ds.at()].luns).copied().collect();
@@ -50,6 +50,7 @@ pub(super) fn groups(
             sets: sets.into_values().collect(),
             hosts: Side::BOTH.map(|side| hosts(luns, &under, side)),
             luns: under,
+            mode: spec.mode,
             hash: Digest::default(),
         });
     }

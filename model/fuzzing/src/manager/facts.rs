@@ -184,8 +184,10 @@ fn word(b: &mut Bytes<'_>, group: GroupKey) -> Override {
 
 pub(super) fn command(parts: &Parts<'_>, b: &mut Bytes<'_>) -> Command {
     let group = parts.group(b);
-    match b.below(13) {
+    match b.below(15) {
         12 => Command::Unprotect(group),
+        13 => Command::Pause(group),
+        14 => Command::Resume(group),
         0 => Command::Protect((0..b.below(3)).map(|_| parts.group(b)).collect()),
         1 | 2 => Command::Protect(vec![group]),
         3 => Command::Release(group),

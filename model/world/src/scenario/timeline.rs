@@ -182,6 +182,8 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         | Deed::DoubleMessages(_) => disturb::disturbance(names, deed),
         Deed::Protect(_)
         | Deed::Unprotect(_)
+        | Deed::Pause(_)
+        | Deed::Resume(_)
         | Deed::Migrate(_)
         | Deed::Release(_)
         | Deed::Cancel(_)

@@ -318,6 +318,8 @@ deeds! {
     unprotect Unprotect: GroupAt,
     migrate Migrate: GroupAt,
     release Release: GroupAt,
+    pause Pause: GroupAt,
+    resume Resume: GroupAt,
     cancel Cancel: GroupAt,
     force Force: GroupAt,
     retry Retry: GroupAt,
