@@ -1,7 +1,7 @@
 //! What people are told: alerts, which stand until they are over, and events, which happened.
 
 use crate::detection::corroboration::Finding;
-use crate::ids::{DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
+use crate::ids::{ArrayKey, DatastoreKey, Epoch, GroupKey, HostKey, LunKey, PlanKey, StepKey, Turn, VmKey};
 use crate::message::{Refusal, Scope};
 use crate::operation::{Failure, Op, Target};
 use crate::policy::ErrorKind;
@@ -201,6 +201,11 @@ pub enum Event {
         /// The conclusion.
         finding: Finding,
     },
+    /// No host has reached any LUN of an array for long, nor its management: it counts as failed (D2).
+    ArrayFailed {
+        /// The array.
+        array: ArrayKey,
+    },
     /// A group is marked (M1).
     Marked {
         /// The group.
@@ -351,6 +356,7 @@ impl Event {
             Self::WindowOpened => "G2",
             Self::WindowClosed { .. } => "G4",
             Self::Concluded { .. } => "D3",
+            Self::ArrayFailed { .. } => "D2",
             Self::Marked { .. } => "M1",
             Self::PlanChosen { .. } => "M4",
             Self::Giving { phase, .. } => match phase {

@@ -184,6 +184,9 @@ pub struct Limits {
     pub commit_window: Millis,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2; 140 s).
     pub apd_timeout: Millis,
+    /// An array of which no host reaches any LUN, and whose management is silent, counts as failed so long after
+    /// `apd_timeout` (D2; 180 s). Zero: never.
+    pub apd_delay: Millis,
     /// How often an owner looks how far its peer's copies are behind (F2a; 1 min). Zero: never.
     pub rpo_check: Millis,
 }

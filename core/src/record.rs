@@ -86,6 +86,9 @@ pub struct GroupRecord {
     pub protection: Protection,
     /// Lost LUNs, by the epoch in which they were lost (M1).
     pub marks: BTreeMap<LunKey, Epoch>,
+    /// Marked LUNs that nobody called lost: all paths to their whole array are down, and it may hold them writable (D2).
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub cut_off: BTreeSet<LunKey>,
     /// LUNs that come back as new: the token that they must take first (D4).
     pub returning: BTreeMap<LunKey, Token>,
     /// The one workflow that is open (I11).
@@ -130,6 +133,7 @@ impl GroupRecord {
             authority: crate::authority::Authority::first(home),
             protection: Protection::Unprotected,
             marks: BTreeMap::new(),
+            cut_off: BTreeSet::new(),
             returning: BTreeMap::new(),
             work: Work::Idle,
             placement: BTreeMap::new(),

@@ -74,6 +74,10 @@ impl<'a> Words<'a> {
             Event::Concluded { lun, finding: Finding::Contradicted } => {
                 format!("LUN {} is not lost: it was seen well after the report. No failover", self.lun(lun))
             }
+            Event::ArrayFailed { array } => {
+                let name = self.0.arrays.by_key(array).map_or("(unknown array)", |(_, x)| &x.name);
+                format!("no host has reached array {name} for long, and its management is silent: it counts as failed")
+            }
             Event::Marked { group, lun, epoch } => {
                 format!("group {} is marked, for LUN {} (epoch {})", self.group(group), self.lun(lun), epoch.0)
             }

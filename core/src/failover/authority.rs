@@ -155,7 +155,7 @@ impl GroupState {
     /// What was true of the group in another epoch is true no more.
     pub(super) fn owner_anew(&mut self, cx: &mut Cx<'_>) {
         self.record.protection = Protection::Unprotected;
-        self.record.marks.clear();
+        self.unmark();
         self.record.kept = false;
         self.record.window = None;
         self.run.abort = None;

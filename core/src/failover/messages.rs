@@ -240,7 +240,7 @@ impl GroupState {
             self.hold_room(cx, placement);
         }
         self.record.protection = Protection::Unprotected;
-        self.record.marks.clear();
+        self.unmark();
         self.record.latch = None;
         self.record.kept = false;
         self.record.window = None;
@@ -260,7 +260,7 @@ impl GroupState {
     fn taken(&mut self, cx: &mut Cx<'_>, epoch: Epoch, progress: Progress) {
         if self.record.authority.taken_by_peer(epoch) {
             self.answered_by_peer(cx);
-            self.record.marks.clear();
+            self.unmark();
             self.record.protection = Protection::Unprotected;
             self.record.tries = 0;
             self.unlatch(cx);

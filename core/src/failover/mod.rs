@@ -332,6 +332,17 @@ impl GroupState {
         self.record.marks.get(&lun) == Some(&self.record.authority.epoch())
     }
 
+    /// One that is lost and may be writable all the same: nobody has said what has become of it (D2).
+    pub(crate) fn is_cut_off(&self, lun: LunKey) -> bool {
+        self.is_lost(lun) && self.record.cut_off.contains(&lun)
+    }
+
+    /// M1: marks end with the epoch.
+    pub(crate) fn unmark(&mut self) {
+        self.record.marks.clear();
+        self.record.cut_off.clear();
+    }
+
     pub(crate) fn any_lost(&self) -> bool {
         self.record.marks.values().any(|&e| e == self.record.authority.epoch())
     }

@@ -66,8 +66,31 @@ impl GroupState {
 
     /// A lost LUN takes the token for its return, and its array tells the replication as of its loss (F2, D4). An array
     /// that cannot be asked leaves the evidence unknown; the recorded token stands for it.
+    ///
+    /// One that was merely cut off may be writable where nobody looks: without enforcers that is the end here (O3).
     fn lock(&mut self, cx: &mut Cx<'_>, g: GroupIx, lun: LunKey) -> bool {
-        self.ensure(cx, g, self.now(), Target::Lun(lun), Goal::ReadOnly).ended()
+        match self.ensure(cx, g, self.now(), Target::Lun(lun), Goal::ReadOnly) {
+            Ensured::Reached => true,
+            Ensured::Pending => false,
+            Ensured::Stuck | Ensured::Failed(_) if self.is_cut_off(lun) && cx.site.policy.arbiter.is_none() => {
+                self.stuck(cx);
+                false
+            }
+            Ensured::Stuck | Ensured::Failed(_) => true,
+        }
+    }
+
+    /// A lost LUN, at last. One that was cut off and does not answer is waited out, as a host is: its array's own write
+    /// lease ends what nobody renews (O3).
+    fn lock_for_good(&mut self, cx: &mut Cx<'_>, g: GroupIx, lun: LunKey) -> bool {
+        let silent = !matches!(
+            self.ensure(cx, g, self.now(), Target::Lun(lun), Goal::ReadOnly),
+            Ensured::Reached | Ensured::Pending
+        );
+        if silent && self.is_cut_off(lun) && self.waits_out(cx) {
+            return self.expired();
+        }
+        self.lock(cx, g, lun)
     }
 
     /// F2: replicate what remains, stop replicating, read-only. A LUN that cannot be drained must satisfy F2a.
@@ -75,7 +98,7 @@ impl GroupState {
         let at = self.now();
         let target = Target::Lun(lun);
         if self.is_lost(lun) {
-            return self.lock(cx, g, lun);
+            return self.lock_for_good(cx, g, lun);
         }
         let (epoch, turn) = at;
         let past = |state: &Self, goal: Goal| {

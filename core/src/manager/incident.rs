@@ -21,6 +21,15 @@ use crate::policy::{Automation, ErrorKind, RecoveryType};
 use crate::record::{Give, GivePhase, Hold, Latch, Protection, Work};
 use crate::time::Instant;
 
+/// Why a LUN marks its group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// Hosts see it as permanently lost (D3).
+    Lost,
+    /// Nobody reaches its whole array (D2).
+    CutOff,
+}
+
 impl RecoveryManager {
     /// What one path of a host to a LUN says (D1 to D3).
     pub(super) fn path(
@@ -113,7 +122,7 @@ impl RecoveryManager {
     }
 
     /// A LUN that was lost answers again (D3, D4). It is new if it was found lost, or if nobody disputed that yet.
-    fn back(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx, undisputed: bool) {
+    pub(super) fn back(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx, undisputed: bool) {
         let l = &site.inventory.luns[lun];
         if self.detector.lost_at(lun).next().is_none() && self.contradicted.remove(&lun).is_some() {
             self.clear(effects, Alert::Contradicted { lun: l.key });
@@ -162,7 +171,7 @@ impl RecoveryManager {
             match finding {
                 Finding::Confirmed => {
                     self.clear(effects, Alert::Contradicted { lun: key });
-                    marked |= self.mark(site, now, effects, lun);
+                    marked |= self.mark(site, now, effects, lun, Why::Lost);
                 }
                 Finding::Contradicted => {
                     self.raise(effects, Alert::Contradicted { lun: key });
@@ -191,7 +200,7 @@ impl RecoveryManager {
 
     /// M1: a lost LUN whose site owns its group marks it, once per epoch; a lost recovery LUN is an alert. M2: VMs on it
     /// that no group protects are an alert.
-    fn mark(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx) -> bool {
+    pub(super) fn mark(&mut self, site: &Site, now: Instant, effects: &mut Effects, lun: LunIx, why: Why) -> bool {
         let l = &site.inventory.luns[lun];
         let datastore = &site.inventory.datastores[l.datastore];
         if l.group.is_none() || datastore.vms.iter().any(|&v| site.inventory.vms[v].group.is_none()) {
@@ -202,7 +211,16 @@ impl RecoveryManager {
             return false;
         };
         self.with(site, now, effects, g, |state, cx| {
-            state.run.acknowledge.insert(l.key);
+            let changed = match why {
+                Why::Lost => {
+                    state.run.acknowledge.insert(l.key);
+                    state.record.cut_off.remove(&l.key)
+                }
+                Why::CutOff => !state.is_lost(l.key) && state.record.cut_off.insert(l.key),
+            };
+            if changed {
+                state.touch();
+            }
             if !state.record.authority.is_active() && guard::on(Guard::M1Side) {
                 state.record.protection = Protection::Unprotected;
                 state.record.kept = false;
@@ -365,7 +383,7 @@ pub(super) fn class(site: &Site, state: &GroupState, g: GroupIx) -> Class {
 }
 
 /// How often a contradicted LUN is probed again; where hosts only push, each short timer.
-fn recheck(site: &Site) -> crate::time::Millis {
+pub(super) fn recheck(site: &Site) -> crate::time::Millis {
     let policy = &site.policy.grouping;
     if policy.idle_poll > crate::time::Millis::ZERO { policy.idle_poll } else { policy.short }
 }

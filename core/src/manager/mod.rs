@@ -22,7 +22,7 @@ use crate::error::Violation;
 use crate::event::Event;
 use crate::failover::{Course, Cx, Durability, GroupState, Slots, Wait};
 use crate::grouping::{GroupTimer, Grouping};
-use crate::ids::{Digest, GroupIx, GroupKey, LunIx, LunKey};
+use crate::ids::{ArrayIx, Digest, GroupIx, GroupKey, LunIx, LunKey};
 use crate::input::{Fact, ProbeId};
 use crate::inventory::Site;
 use crate::record::{Record, SiteRecord, TakePhase, Work};
@@ -54,6 +54,10 @@ pub struct RecoveryManager {
     contradicted: alloc::collections::BTreeMap<LunIx, Instant>,
     /// LUNs that no host reaches, and when people are told (D2).
     down: alloc::collections::BTreeMap<LunIx, Instant>,
+    /// LUNs that every host that mounts them calls down, by array (D2).
+    luns_down: alloc::collections::BTreeMap<ArrayIx, BTreeSet<LunIx>>,
+    /// Arrays of which that is so of every LUN (D2).
+    unreached: alloc::collections::BTreeMap<ArrayIx, apd::Unreached>,
     /// The peer's agent has been silent for long (O11).
     silent: bool,
     /// It stands in for the site's manager (O10).
@@ -83,6 +87,8 @@ pub enum Timer {
     Contradicted(LunIx),
     /// No host reaches a LUN: people are told (D2).
     PathsDown(LunIx),
+    /// No host reaches an array: its management is asked, or it counts as failed (D2).
+    ArrayDown(ArrayIx),
     /// Something of a group.
     Group(Wait, GroupIx),
 }
@@ -113,7 +119,10 @@ impl RecoveryManager {
                 self.grouping_due(site, now, effects);
                 self.path(site, now, effects, (host, lun, path), probe, &answer);
             }
-            Fact::Array { array: _, lun, answer } => self.array(site, lun, answer),
+            Fact::Array { array, lun, answer } => {
+                self.array(site, lun, answer);
+                self.management(site, now, array, answer);
+            }
             Fact::Authority(told) => {
                 self.group(site, now, effects, told.group, |state, cx, g| state.told_authority(cx, g, told));
             }
@@ -156,7 +165,8 @@ impl RecoveryManager {
         let probe = self.contradicted.iter().map(|(&lun, &at)| (at, Timer::Contradicted(lun))).min();
         let group = self.timers.first().map(|&(at, wait, g)| (at, Timer::Group(wait, g)));
         let down = self.down.iter().map(|(&lun, &at)| (at, Timer::PathsDown(lun))).min();
-        [grouping, probe, down, group].into_iter().flatten().min()
+        let array = self.unreached.iter().filter_map(|(&a, u)| Some((u.deadline()?, Timer::ArrayDown(a)))).min();
+        [grouping, probe, down, array, group].into_iter().flatten().min()
     }
 
     /// Whether a group's record has been compared with what the peer or the agent knows, since this machine started (J5).
@@ -198,6 +208,7 @@ impl RecoveryManager {
         self.grouping.shift(by);
         self.contradicted.values_mut().for_each(|at| *at = back(*at));
         self.down.values_mut().for_each(|at| *at = back(*at));
+        self.unreached.values_mut().for_each(|unreached| unreached.shift(by));
         self.groups.iter_mut().for_each(|state| state.shift(by));
         self.timers = core::mem::take(&mut self.timers).into_iter().map(|(at, w, g)| (back(at), w, g)).collect();
         self.deadlines.iter_mut().flatten().for_each(|(at, _)| *at = back(*at));
@@ -271,6 +282,7 @@ impl RecoveryManager {
         self.grouping_due(site, now, effects);
         self.contradicted_due(site, now, effects);
         self.down_due(site, now, effects);
+        self.arrays_due(site, now, effects);
         while let Some(&(at, _, g)) = self.timers.first() {
             if at > now {
                 break;

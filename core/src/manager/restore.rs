@@ -67,6 +67,8 @@ impl RecoveryManager {
             probe: ProbeId(boot << 16),
             contradicted: BTreeMap::new(),
             down: BTreeMap::new(),
+            luns_down: BTreeMap::new(),
+            unreached: BTreeMap::new(),
             silent: false,
             deputy: false,
             groups,

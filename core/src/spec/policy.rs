@@ -25,6 +25,9 @@ pub struct Policy {
     pub commit_window: Span,
     /// A LUN that no host of the site reaches by any path is an alert after this time (D2), more than zero. Default 140 s.
     pub apd_timeout: Span,
+    /// An array of which no host reaches any LUN, and whose management is silent, counts as failed so long after
+    /// `apd-timeout` (D2). Zero: never. Default 180 s.
+    pub apd_delay: Span,
     /// How often an owner looks how far its peer's copies are behind (F2a). Zero: never. Default 1 min.
     pub rpo_check: Span,
     /// `[policy.grouping]`: polling and grouping (G1 to G4).
@@ -191,6 +194,7 @@ impl Default for Policy {
             hold_alert: Span::secs(300),
             commit_window: Span::default(),
             apd_timeout: Span::secs(140),
+            apd_delay: Span::secs(180),
             rpo_check: Span::secs(60),
             grouping: Grouping::default(),
             waits: Waits::default(),

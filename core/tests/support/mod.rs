@@ -241,7 +241,7 @@ impl Pair {
                         live: true,
                         fenced: false,
                         known: false,
-                        enforcers: Enforcers::Served,
+                        enforcers: if claim.withhold { Enforcers::Withheld } else { Enforcers::Served },
                     };
                     node.facts.push_front(Fact::Authority(told));
                 }

@@ -94,6 +94,7 @@ fn group_record(b: &mut Bytes<'_>, parts: &Parts<'_>, group: GroupKey) -> GroupR
         authority: wired::authority(b, epoch, turn),
         protection: b.pick(&[Protection::Protected, Protection::Unprotected, Protection::Ending]),
         marks: if b.flag() { marks } else { BTreeMap::new() },
+        cut_off: if b.once_in(4) { [parts.lun(b)].into() } else { std::collections::BTreeSet::new() },
         returning: if b.once_in(4) { returning } else { BTreeMap::new() },
         work: work(b, parts, group),
         placement,

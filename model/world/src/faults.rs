@@ -8,7 +8,7 @@ use farshore_core::inventory::Host;
 
 use crate::drive::{Drive, Input};
 use crate::host::{Guest, Health};
-use crate::reports::Report;
+use crate::reports::{Report, Says};
 use crate::scope::{Fault, Wire};
 use crate::world::LateClaim;
 
@@ -47,6 +47,7 @@ impl Drive<'_> {
                     }
                 }
                 paths.claimed |= paths.all_lost(true);
+                paths.hushed |= paths.says.iter().all(|said| *said == Says::Silent);
             }
             Fault::HangHost(host) => {
                 world.hosts[host.at()].health = Health::Hung;

@@ -88,6 +88,8 @@ pub struct Paths {
     pub report: Report,
     /// At some time every path was made to say permanent loss.
     pub claimed: bool,
+    /// At some time no path said anything.
+    pub hushed: bool,
     /// The copy was lost, and the manager has not acknowledged that: it is told again, even if the copy is back (G6).
     pub owed: bool,
 }
@@ -96,7 +98,13 @@ impl Paths {
     /// So many healthy paths.
     #[must_use]
     pub fn healthy(paths: u8) -> Self {
-        Self { says: vec![Says::Truth; usize::from(paths)].into(), report: Report::Quiet, claimed: false, owed: false }
+        Self {
+            says: vec![Says::Truth; usize::from(paths)].into(),
+            report: Report::Quiet,
+            claimed: false,
+            hushed: false,
+            owed: false,
+        }
     }
 
     /// Whether something is amiss on them.

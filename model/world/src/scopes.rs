@@ -50,6 +50,7 @@ fn policy() -> Policy {
         cooldown: Span::millis(997),
         max_tries: 2,
         hold_alert: Span::millis(53),
+        apd_delay: Span::default(),
         rpo_check: Span::default(),
         grouping: Grouping {
             idle_poll: Span::default(),

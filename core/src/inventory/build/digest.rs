@@ -203,6 +203,7 @@ fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
         hold_alert,
         commit_window,
         apd_timeout,
+        apd_delay,
         rpo_check,
     } = limits;
     let Waits { resend, peer_silent, array_op, host_op, observe, doubt_limit, prepare_ttl } = waits;
@@ -221,6 +222,7 @@ fn policy(w: &mut Writer, inventory: &Inventory, policy: &Policy) {
         hold_alert,
         commit_window,
         apd_timeout,
+        apd_delay,
         rpo_check,
     ] {
         w.number(span.0);

@@ -96,6 +96,7 @@ fn limits(spec: &spec::Policy, inventory: &Inventory) -> Result<Limits, ConfigEr
         hold_alert: spec.hold_alert.into(),
         commit_window: spec.commit_window.into(),
         apd_timeout: spec.apd_timeout.into(),
+        apd_delay: spec.apd_delay.into(),
         rpo_check: spec.rpo_check.into(),
     })
 }

@@ -201,11 +201,11 @@ pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Opti
         }
         Standing::Active | Standing::Standby | Standing::Released => {}
     }
-    for lun in new.marks.keys().filter(|&l| old.is_none_or(|o| o.marks.get(l) != new.marks.get(l))) {
-        i8::marked(world, new, *lun);
-        if let Some(lun) = setup.inventory().luns.find(*lun) {
+    for key in new.marks.keys().filter(|&l| old.is_none_or(|o| o.marks.get(l) != new.marks.get(l))) {
+        i8::marked(world, new, *key);
+        if let Some(lun) = setup.inventory().luns.find(*key) {
             i19::marked(world, setup, side, lun);
-            d3::marked(world, side, lun);
+            d3::marked(world, side, lun, new.cut_off.contains(key));
         }
     }
     let newly = new.protection == Protection::Protected && old.is_none_or(|o| o.protection != Protection::Protected);

@@ -9,7 +9,7 @@ mod stores;
 
 use core::ops::Range;
 
-use farshore_core::ids::{HostIx, LunIx, Side, VmIx};
+use farshore_core::ids::{ArrayIx, HostIx, LunIx, Side, VmIx};
 use farshore_core::input::Command;
 use farshore_core::inventory::Inventory;
 use farshore_core::operation::Target;
@@ -157,6 +157,8 @@ fn deed_of(names: &Names<'_>, third: bool, deed: Deed) -> Result<Resolved, Nonse
         Deed::LoseArray(_)
         | Deed::SilenceArray(_)
         | Deed::WakeArray(_)
+        | Deed::CutArray(_)
+        | Deed::ReconnectArray(_)
         | Deed::LoseHost(_)
         | Deed::ReturnHost(_)
         | Deed::HangHost(_)
@@ -266,6 +268,10 @@ fn hang_guest(names: &Names<'_>, vm: &VmAt) -> Result<Resolved, Nonsense> {
 fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
     let array = |name: &String| names.array(name).map(|ix| (ix, names.inventory.arrays[ix].side));
     let host = |name: &String| names.host(name).map(|ix| (ix, names.inventory.hosts[ix].side));
+    if let Deed::CutArray(n) | Deed::ReconnectArray(n) = deed {
+        let (ix, side) = array(n)?;
+        return Ok(reach(names.inventory, n, ix, side, matches!(deed, Deed::CutArray(_))));
+    }
     let (words, side, fault) = match deed {
         Deed::LoseArray(n) => {
             let (ix, side) = array(n)?;
@@ -298,6 +304,16 @@ fn device(names: &Names<'_>, deed: &Deed) -> Result<Resolved, Nonsense> {
         _ => unreachable!("only devices"),
     };
     Ok((words, Some(side), Act::Faults(vec![fault])))
+}
+
+/// No host reaches an array by any path, nor its management; or all do again.
+fn reach(inventory: &Inventory, name: &str, array: ArrayIx, side: Side, cut: bool) -> Resolved {
+    let says = if cut { Says::Silent } else { Says::Truth };
+    let mut faults = vec![if cut { Fault::SilenceArray(array) } else { Fault::WakeArray(array) }];
+    faults.extend(inventory.arrays[array].luns.iter().flat_map(|&lun| paths(inventory, side, lun, says)));
+    let how = if cut { "reaches array {} any more, by any path" } else { "reaches array {} again" };
+    let who = if cut { "nobody" } else { "everybody" };
+    (format!("{who} {}", how.replace("{}", name)), Some(side), Act::Faults(faults))
 }
 
 /// What a path says, in words.

@@ -94,11 +94,11 @@ pub fn failback() -> Scope {
 /// Protected no more, and again.
 #[must_use]
 pub fn unprotect() -> Scope {
-    let prose = "An operator unprotects a group, and may protect it again; one message is lost, doubled or late, or a command \
-                 or its answer, or either manager crashes.";
+    let prose = "An operator unprotects a group, and may protect it again; two of these: a message is lost, \
+                 doubled or late, a command or its answer is lost or late, or fails, either manager crashes.";
     let kinds =
         [Budget::Dropped, Budget::Doubled, Budget::Late, Budget::Lost, Budget::Mute, Budget::Fails, Budget::Crash];
-    let budgets = Budgets::of(&kinds.map(|kind| (kind, 1))).at_most(1);
+    let budgets = Budgets::of(&kinds.map(|kind| (kind, 1))).at_most(2);
     let order = |command| Order { side: Side::One, command, times: 1 };
     let orders = vec![order(Command::Unprotect(shop())), order(Command::Protect(vec![shop()]))];
     life("unprotect", prose, budgets, &[], orders)

@@ -267,6 +267,8 @@ deeds! {
     lose_array LoseArray: String,
     silence_array SilenceArray: String,
     wake_array WakeArray: String,
+    cut_array CutArray: String,
+    reconnect_array ReconnectArray: String,
     paths Paths: PathsFile,
     repeat_reports RepeatReports: RepeatFile,
     late_reports LateReports: LateReports,
