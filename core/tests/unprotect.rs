@@ -31,8 +31,8 @@ fn is_unprotected(pair: &Pair) {
     }
     assert!(alder.active("shop") && alder.writable("shop") && VMS.iter().all(|vm| alder.runs(vm)));
     assert!(!birch.writable("shop"));
-    let registered = |vm: &&str| matches!(birch.objects.seen("shop", support::vm(vm)), Seen::Vm(v) if v.registered);
-    assert!(!VMS.iter().any(|vm| registered(&vm)), "a placeholder is left");
+    let registered = |vm: &str| matches!(birch.objects.seen("shop", support::vm(vm)), Seen::Vm(v) if v.registered);
+    assert!(!VMS.iter().any(|vm| registered(vm)), "a placeholder is left");
     assert!(matches!(alder.objects.seen("shop", lun("shop")), Seen::Lun(l) if !l.replication.running));
     assert!(alder.ops().iter().all(|op| op.goal == Goal::ReplicationStopped), "{:?}", alder.ops());
 }
