@@ -1,19 +1,19 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
-mod course;
 mod lab;
 mod lab_part;
 mod many;
 mod plan;
 mod replay;
+mod report;
 mod show;
 mod simulate;
 mod style;
-mod words;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use farshore_report::words;
 
 /// Keeps virtual machines running when the storage under them is lost, by moving them to another site.
 #[derive(Debug, Parser)]

@@ -10,6 +10,7 @@ mod file;
 mod flight;
 mod history;
 mod kinds;
+mod ledger;
 mod names;
 mod replay;
 mod run;
@@ -29,6 +30,7 @@ pub use file::{Between, Delays, Guests, Operations, Replication};
 pub use flight::Pace;
 pub use history::{AlertStory, Entry, History, Stay, Tenure, VmStory, What};
 pub use kinds::{AlertKind, Verb};
+pub use ledger::{Ledger, Line, Noted};
 pub use run::Run;
 
 use crate::config;
