@@ -6,6 +6,7 @@
 
 mod build;
 mod course;
+pub mod estimate;
 mod markdown;
 mod note;
 mod report;

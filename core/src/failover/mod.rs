@@ -11,7 +11,7 @@ mod give;
 mod learn;
 mod messages;
 mod operations;
-mod placement;
+pub mod placement;
 mod protect;
 mod quiesce;
 mod start;
