@@ -142,3 +142,30 @@ fn a_plan_tells_how_long_it_would_take_and_what_it_assumes() {
     assert_eq!(code, Some(2));
     assert!(err.contains("no VM, LUN, host or step called `shop-bd`"), "{err}");
 }
+
+#[test]
+fn a_check_fails_where_something_would_not_be_recovered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let town = std::fs::read_to_string(book().join("deployments/town.toml")).expect("readable");
+    let check = |text: &str, args: &[&str]| {
+        std::fs::write(folder.path().join("town.toml"), text).expect("written");
+        farshore(&[&["check", "town.toml"], args].concat(), folder.path())
+    };
+    let (code, out, err) = check(&town, &[]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("0 errors"), "{out}");
+    let (code, out, _) = check(&town, &["--lag", "31s"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("LUN mail-lun") && out.contains("F2a"), "{out}");
+    let (code, out, _) = check(&town, &["--json", "--assume", "boot.mail=5m"]);
+    let value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &value["errors"]), (Some(1), &1.into()));
+    assert_eq!(
+        (&value["findings"][0]["kind"], &value["findings"][0]["object"]),
+        (&"ready-timeout".into(), &"VM mail".into())
+    );
+    let broken = town.replace("luns = [\"shop-lun\"]", "luns = [\"shop-lnu\"]");
+    let (code, out, _) = check(&broken, &["--json"]);
+    let value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &value["findings"][0]["kind"]), (Some(1), &"deployment".into()));
+}

@@ -5,6 +5,7 @@
 //! simulator or a site can give, and a [`Site`](farshore_core::Site).
 
 mod build;
+pub mod check;
 mod course;
 pub mod estimate;
 mod markdown;
