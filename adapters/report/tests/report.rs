@@ -233,6 +233,25 @@ fn f8_a_test_of_a_plan_moves_nothing_and_is_told_by_itself() {
 }
 
 #[test]
+fn what_is_counted_afterwards_belongs_to_the_move_that_moved_the_data() {
+    let mut story = both();
+    let group_key = GroupKey::of("first");
+    // The new owner stops and starts it again, once it has it (O3).
+    story.takes(20_000, "first", TakePhase::Stopping);
+    story.takes(20_100, "first", TakePhase::PuttingBack);
+    story.event(21_000, Side::Two, Event::Settled { group: group_key, epoch: Epoch(2) });
+    let ix = story.0.inventory.vms.find(VmKey::of("a")).expect("there");
+    for what in [What::Held(ix, 40), What::Gone(ix, 2, Some(Millis(700)))] {
+        story.1.push(Note { at: Millis(30_000), side: None, what });
+    }
+    let report = story.told();
+    let own: Vec<&GroupReport> =
+        report.incidents.iter().flat_map(|i| &i.groups).filter(|g| g.group == "first").collect();
+    let told: Vec<_> = own.iter().map(|g| (g.outcome, g.vms[0].writes_kept, g.vms[0].writes_lost)).collect();
+    assert_eq!(told, [(Outcome::Recovered, Some(40), Some(2)), (Outcome::Restarted, None, None)]);
+}
+
+#[test]
 fn json_is_read_back_as_it_was() {
     let report = both().told();
     let text = serde_json::to_string(&report).expect("JSON");

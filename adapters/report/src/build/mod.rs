@@ -126,16 +126,15 @@ impl<'a> Builder<'a> {
                 }
             }
             (What::Serving(vm), _) => drop(self.down.remove(vm)),
-            // These two may be counted afterwards.
             (What::Held(vm, held), _) => {
-                if let Some(m) = self.site.inventory.vms[*vm].group.and_then(|g| self.of_group(g)) {
+                if let Some(m) = self.with_data_of(*vm) {
                     let ended = m.ended.is_some();
                     let line = m.vms.entry(*vm).or_default();
                     line.held = line.held.filter(|_| ended).or(Some(*held));
                 }
             }
             (What::Gone(vm, lost, age), _) => {
-                if let Some(m) = self.site.inventory.vms[*vm].group.and_then(|g| self.of_group(g)) {
+                if let Some(m) = self.with_data_of(*vm) {
                     let vm = m.vms.entry(*vm).or_default();
                     vm.lost = Some(vm.lost.unwrap_or(0) + lost);
                     vm.lost_age = vm.lost_age.max(*age);
@@ -171,6 +170,16 @@ impl<'a> Builder<'a> {
     fn of_vm(&mut self, vm: VmIx) -> Option<&mut Move> {
         let group = self.site.inventory.vms[vm].group?;
         self.of_group(group).filter(|m| m.ended.is_none())
+    }
+
+    /// The move that what is counted of a VM's writes belongs to: the one that goes on, or, where it is counted
+    /// afterwards, the last one that moved its data.
+    fn with_data_of(&mut self, vm: VmIx) -> Option<&mut Move> {
+        let group = self.site.inventory.vms[vm].group?;
+        let current = *self.current.get(&group)?;
+        let moved = self.moves.iter().rposition(|m| m.group == group && m.taken);
+        let at = if self.moves[current].ended.is_none() { current } else { moved.unwrap_or(current) };
+        self.moves.get_mut(at)
     }
 
     fn giving(&mut self, lun: LunIx) -> Option<&mut Move> {
