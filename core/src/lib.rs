@@ -33,6 +33,7 @@ pub mod time;
 pub mod waiver;
 
 pub use effect::{Effect, Effects};
+pub use failover::placement;
 pub use input::{Command, Fact};
 pub use inventory::Site;
 pub use manager::RecoveryManager;

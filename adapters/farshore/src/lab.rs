@@ -15,6 +15,7 @@ use farshore_core::time::Millis;
 use farshore_lab::{Failed, Guest, LOST, Mode, Notice, Options, Phase, Report, Scenario, VMS, run};
 use serde_json::{Value, json};
 
+use crate::report;
 use crate::style::{Look, Style, Table};
 use crate::words::{Words, clock};
 
@@ -48,6 +49,9 @@ pub(crate) struct Args {
     /// Print the results as JSON.
     #[arg(long)]
     json: bool,
+    /// Leave a report of each run here, as Markdown and as JSON; docs/operations.md describes it.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -135,7 +139,12 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
         };
         let screen = Arc::new(Mutex::new(Screen::new((mode, scenario), style, args.json)?));
         let tell = screen.clone();
-        let progress = move |notice| tell.lock().unwrap_or_else(PoisonError::into_inner).tell(&notice);
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let hear = heard.clone();
+        let progress = move |notice| {
+            hear.lock().unwrap_or_else(PoisonError::into_inner).extend(report::heard(&notice));
+            tell.lock().unwrap_or_else(PoisonError::into_inner).tell(&notice);
+        };
         let report = run(&options, &progress, &|| INTERRUPTED.load(Ordering::Relaxed));
         screen.lock().unwrap_or_else(PoisonError::into_inner).erase();
         if matches!(report, Err(Failed::Interrupted)) {
@@ -145,6 +154,12 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
         let report = report?;
         if !args.json {
             print!("{}", verdict(&report, style));
+        }
+        if let Some(dir) = &args.report {
+            let notes = core::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+            let name = if args.runs > 1 { format!("lab-{n}") } else { "lab".into() };
+            let page = report::write(dir, &name, &report::of_lab(&report, notes)?)?;
+            eprintln!("  report: {}", page.display());
         }
         let good = report.wrong().is_empty();
         reports.push(report);

@@ -1,19 +1,20 @@
 //! The `farshore` binary: it reads files, runs what they say, and tells people what came of it. It decides nothing.
 
-mod course;
+mod check;
 mod lab;
 mod lab_part;
 mod many;
 mod plan;
 mod replay;
+mod report;
 mod show;
 mod simulate;
 mod style;
-mod words;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use farshore_report::words;
 
 /// Keeps virtual machines running when the storage under them is lost, by moving them to another site.
 #[derive(Debug, Parser)]
@@ -29,6 +30,8 @@ enum Command {
     Simulate(simulate::Args),
     /// Show what would be done for a failure, without doing it.
     Plan(plan::Args),
+    /// Find what will go wrong in a deployment, before it does.
+    Check(check::Args),
     /// Move real VMs: two sites of real parts on this machine, a real loss, a verdict read from the disks.
     Lab(lab::Args),
     /// One party of the lab; the lab starts it.
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Simulate(args) => simulate::run(&args),
         Command::Plan(args) => plan::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Lab(args) => lab::run_lab(&args),
         Command::LabPart(args) => lab_part::run(args),
         Command::Replay(args) => replay::run(&args),

@@ -14,6 +14,7 @@ use farshore_world::scenario::{Run, Scenario};
 
 use crate::many;
 use crate::replay;
+use crate::report;
 use crate::show;
 use crate::style::{Look, Style, Table};
 use crate::words::span;
@@ -39,6 +40,9 @@ pub(crate) struct Args {
     /// Print JSON instead of text.
     #[arg(long)]
     json: bool,
+    /// Leave a report of each run here, as Markdown and as JSON; docs/operations.md describes it.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
 }
 
 /// Runs every file; failed when an expectation is not met or a rule broken.
@@ -72,8 +76,20 @@ fn once(args: &Args, scenario: &Scenario, style: Style) -> Result<bool> {
     } else {
         print!("{}", show::text(scenario, &run, style));
     }
+    leave(args, scenario, &run)?;
     failed(scenario, &run, style)?;
     Ok(run.passed())
+}
+
+/// Where a report is wanted, it is written; where it is, people are told.
+fn leave(args: &Args, scenario: &Scenario, run: &Run) -> Result<()> {
+    let Some(dir) = &args.report else { return Ok(()) };
+    let name = report::name(scenario, run, args.runs > 1);
+    let page = report::write(dir, &name, &report::of(scenario, run))?;
+    if args.runs == 1 {
+        eprintln!("  report: {}", page.display());
+    }
+    Ok(())
 }
 
 /// Where a run failed, the trace that replays it is written.
@@ -136,6 +152,7 @@ fn often(args: &Args, scenario: &Scenario, style: Style) -> Result<bool> {
         if args.json {
             println!("{}", show::json(scenario, &run));
         }
+        leave(args, scenario, &run)?;
         tally.add(run);
         Ok(())
     })?;

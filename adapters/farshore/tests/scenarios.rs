@@ -120,3 +120,52 @@ fn a_plan_is_shown_and_nothing_else() {
     let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
     assert_eq!(value["groups"][0]["starts"][0]["vm"], "shop-db");
 }
+
+#[test]
+fn a_plan_tells_how_long_it_would_take_and_what_it_assumes() {
+    let json = |args: &[&str]| {
+        let (code, out, err) = farshore(&[&["plan", "--json"], args].concat(), &book());
+        assert_eq!(code, Some(0), "{err}");
+        serde_json::from_str::<serde_json::Value>(&out).expect("JSON")
+    };
+    let plan = json(&["lost-lun.toml", "--lost-lun", "shop-lun"]);
+    let web = &plan["estimate"]["groups"][0]["vms"][1];
+    assert_eq!((&web["vm"], &web["host"]), (&"shop-web".into(), &plan["groups"][0]["starts"][1]["host"]));
+    let slow = json(&["lost-lun.toml", "--lost-lun", "shop-lun", "--assume", "boot.shop-db=80s"]);
+    let ready = |plan: &serde_json::Value| plan["estimate"]["end"].as_u64().expect("a time");
+    assert_eq!(ready(&slow), ready(&plan) + 60_000, "a minute more than the 20 s that are assumed otherwise");
+    let moved = json(&["lost-lun.toml", "--planned", "shop"]);
+    assert_eq!((&moved["groups"][0]["moves"], &moved["lost"]), (&true.into(), &serde_json::json!([])));
+    let silent = json(&["site-silent-no-arbiter.toml", "--lost-site", "alder"]);
+    assert_eq!(silent["estimate"]["end"], serde_json::Value::Null, "nobody takes over without an arbiter");
+    let (code, _, err) = farshore(&["plan", "lost-lun.toml", "--assume", "boot.shop-bd=1s"], &book());
+    assert_eq!(code, Some(2));
+    assert!(err.contains("no VM, LUN, host or step called `shop-bd`"), "{err}");
+}
+
+#[test]
+fn a_check_fails_where_something_would_not_be_recovered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let town = std::fs::read_to_string(book().join("deployments/town.toml")).expect("readable");
+    let check = |text: &str, args: &[&str]| {
+        std::fs::write(folder.path().join("town.toml"), text).expect("written");
+        farshore(&[&["check", "town.toml"], args].concat(), folder.path())
+    };
+    let (code, out, err) = check(&town, &[]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    assert!(out.contains("0 errors"), "{out}");
+    let (code, out, _) = check(&town, &["--lag", "31s"]);
+    assert_eq!(code, Some(1), "{out}");
+    assert!(out.contains("LUN mail-lun") && out.contains("F2a"), "{out}");
+    let (code, out, _) = check(&town, &["--json", "--assume", "boot.mail=5m"]);
+    let value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &value["errors"]), (Some(1), &1.into()));
+    assert_eq!(
+        (&value["findings"][0]["kind"], &value["findings"][0]["object"]),
+        (&"ready-timeout".into(), &"VM mail".into())
+    );
+    let broken = town.replace("luns = [\"shop-lun\"]", "luns = [\"shop-lnu\"]");
+    let (code, out, _) = check(&broken, &["--json"]);
+    let value: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &value["findings"][0]["kind"]), (Some(1), &"deployment".into()));
+}

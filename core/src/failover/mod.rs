@@ -12,7 +12,7 @@ mod learn;
 mod messages;
 mod operations;
 mod pause;
-mod placement;
+pub mod placement;
 mod protect;
 mod quiesce;
 mod rpo;

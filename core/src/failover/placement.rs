@@ -6,19 +6,22 @@ use crate::ids::{HostIx, HostKey, Side, VmIx, VmKey};
 use crate::inventory::{Group, Site};
 
 /// A host for each VM.
-pub(crate) type Placement = BTreeMap<VmKey, HostKey>;
+pub type Placement = BTreeMap<VmKey, HostKey>;
 
 /// Why there is no host for a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum NoPlace {
+pub enum NoPlace {
     /// It has no mapping at this site.
     NoMapping(VmIx),
     /// No host of its pool has room.
     NoRoom(VmIx),
 }
 
-/// Places every VM of a group, or says which one has no place.
-pub(crate) fn place(site: &Site, side: Side, group: &Group, held: &[u64]) -> Result<Placement, NoPlace> {
+/// Places every VM of a group at a site, or says which one has no place. `held`: memory that hosts keep already, by index.
+///
+/// # Errors
+/// The first VM that has no place.
+pub fn place(site: &Site, side: Side, group: &Group, held: &[u64]) -> Result<Placement, NoPlace> {
     let mut placing = Placing::new(held);
     for &vm in &group.vms {
         placing.add(site, side, vm)?;
@@ -37,10 +40,11 @@ pub(crate) fn place_what_fits(site: &Site, side: Side, group: &Group, held: &[u6
 }
 
 /// Adds a placement's memory to what hosts hold, or takes it away.
-pub(crate) fn count(site: &Site, placement: &Placement, held: &mut [u64], with: fn(u64, u64) -> u64) {
+pub fn count(site: &Site, placement: &Placement, held: &mut [u64], with: fn(u64, u64) -> u64) {
     for (&vm, &host) in placement {
-        if let (Some((_, vm)), Some(host)) = (site.inventory.vms.by_key(vm), site.inventory.hosts.find(host)) {
-            let held = &mut held[host.0 as usize];
+        if let (Some((_, vm)), Some(host)) = (site.inventory.vms.by_key(vm), site.inventory.hosts.find(host))
+            && let Some(held) = held.get_mut(host.0 as usize)
+        {
             *held = with(*held, vm.memory);
         }
     }

@@ -119,7 +119,8 @@ impl GroupState {
         self.record.tests = self.record.tests.next();
         test.number = self.record.tests;
         self.run.copied.clear();
-        self.run.ops.retain(|target, _| !target.is_of_test());
+        // What may still take effect is waited for (J3).
+        self.run.ops.retain(|target, op| !target.is_of_test() || op.let_go());
         self.touch();
         true
     }

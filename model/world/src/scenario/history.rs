@@ -5,6 +5,7 @@ use farshore_core::ids::{Epoch, GroupIx, GroupKey, HostIx, Index, LunIx, Side, S
 use farshore_core::record::{Latch, StepVerdict, TestPhase};
 use farshore_core::time::{Instant, Millis};
 
+use super::ledger::Ledger;
 use crate::action::{Happening, Outcome};
 use crate::disk::missing;
 use crate::setup::Setup;
@@ -127,6 +128,8 @@ pub struct History {
     pub tests: Vec<(Millis, GroupKey, Option<TestPhase>)>,
     /// Why each group waits for an operator at each site, at the end.
     pub latches: Vec<(GroupIx, Side, Latch)>,
+    /// What a report needs besides.
+    pub ledger: Ledger,
 }
 
 impl History {
@@ -144,6 +147,7 @@ impl History {
             steps: Vec::new(),
             tests: Vec::new(),
             latches: Vec::new(),
+            ledger: Ledger::default(),
         };
         for v in inventory.vms.indices() {
             for side in Side::BOTH {
@@ -154,6 +158,7 @@ impl History {
         }
         history.look(setup, world);
         history.entries.clear();
+        history.ledger.lines.clear();
         history
     }
 
@@ -170,6 +175,7 @@ impl History {
     /// Takes in what an action did.
     pub(crate) fn note(&mut self, setup: &Setup, world: &World, outcome: &Outcome) {
         for happening in &outcome.happened {
+            self.ledger.happened(setup, world, (self.time(world.now), self.entries.len()), *happening);
             self.happened(world, *happening);
         }
         for (side, event) in &outcome.events {
@@ -233,6 +239,7 @@ impl History {
     /// Sees what changed that no outcome tells.
     fn look(&mut self, setup: &Setup, world: &World) {
         let at = self.time(world.now);
+        self.ledger.look(setup, world, at, self.entries.len());
         for v in setup.inventory().vms.indices() {
             let serves = Side::BOTH.into_iter().any(|s| world.can_write(setup, s, v));
             let down = self.vms[v.at()].is_down();

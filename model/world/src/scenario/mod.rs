@@ -10,10 +10,12 @@ mod file;
 mod flight;
 mod history;
 mod kinds;
+mod ledger;
 mod names;
 mod replay;
 mod run;
 mod timeline;
+mod whatif;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -29,7 +31,9 @@ pub use file::{Between, Delays, Guests, Operations, Replication};
 pub use flight::Pace;
 pub use history::{AlertStory, Entry, History, Stay, Tenure, VmStory, What};
 pub use kinds::{AlertKind, Verb};
+pub use ledger::{Ledger, Line, Noted};
 pub use run::Run;
+pub use whatif::WhatIf;
 
 use crate::config;
 use crate::reports::{GONE, Says};
@@ -135,72 +139,6 @@ impl Scenario {
             beginning,
             setup: setup(scope(deployment, orders, faults))?,
         })
-    }
-
-    /// A scenario in which these copies of LUNs are lost at once, and nothing else happens. Groups with a VM that is not
-    /// mapped to the other site are left unprotected.
-    ///
-    /// # Errors
-    /// What is wrong with the deployment.
-    pub fn what_if(deployment: Deployment, file: &str, lost: &[(Side, LunIx)]) -> Result<Self, ScenarioError> {
-        let scope = |deployment, orders, faults| Scope {
-            prelude: Vec::new(),
-            name: file.into(),
-            prose: String::new(),
-            deployment_name: file.into(),
-            deployment,
-            budgets: Budgets::NONE,
-            faults,
-            orders,
-        };
-        let failed = |why| ScenarioError::Deployment { file: file.into(), why: Box::new(why) };
-        let first = Setup::new(scope(deployment.clone(), Vec::new(), Vec::new()), Clock::Real).map_err(failed)?;
-        let inventory = first.inventory();
-        let mapped = |g: &GroupIx| {
-            let group = &inventory.groups[*g];
-            group.vms.iter().all(|&v| inventory.vms[v].place[group.home.peer().at()].is_some())
-        };
-        let protect: Vec<GroupIx> = inventory.groups.indices().filter(mapped).collect();
-        let losses = lost.iter().map(|&(side, lun)| Fault::LoseLun(side, lun)).collect();
-        let (at, words) = (Millis::secs(1), String::from("the failure happens"));
-        let events = vec![Planned { at, words, side: None, act: Act::Faults(losses) }];
-        let (orders, beginning) = orders(&first, &protect, &events);
-        let faults = faults(&events);
-        Ok(Self {
-            title: String::new(),
-            about: String::new(),
-            file: file.into(),
-            until: Millis::secs(3600),
-            protect,
-            pace: Pace::default(),
-            events,
-            expects: Vec::new(),
-            beginning,
-            setup: Setup::new(scope(deployment, orders, faults), Clock::Real).map_err(failed)?,
-        })
-    }
-
-    /// The home copy of the LUN of this name.
-    ///
-    /// # Errors
-    /// There is none; the name that was probably meant.
-    pub fn lun(&self, name: &str) -> Result<(Side, LunIx), ScenarioError> {
-        let inventory = self.setup.inventory();
-        let found = Names::new(inventory, &(0..0)).lun(name);
-        let lun = found.map_err(Nonsense::of_name)?;
-        Ok((inventory.luns[lun].home, lun))
-    }
-
-    /// Every copy on the array of this name.
-    ///
-    /// # Errors
-    /// There is none; the name that was probably meant.
-    pub fn luns_of(&self, array: &str) -> Result<Vec<(Side, LunIx)>, ScenarioError> {
-        let inventory = self.setup.inventory();
-        let found = Names::new(inventory, &(0..0)).array(array);
-        let ix = found.map_err(Nonsense::of_name)?;
-        let array = &inventory.arrays[ix];
-        Ok(array.luns.iter().map(|&l| (array.side, l)).collect())
     }
 
     /// Copies that its events lose, each once.

@@ -317,8 +317,12 @@ impl Runner<'_> {
         for &side in sides {
             let orders = &self.setup.scope.orders;
             let Some(at) = orders.iter().position(|o| o.side == side && o.command == *command) else { continue };
+            let before = self.history.as_ref().map(|h| (h.time(self.world.now), h.entries.len()));
             let outcome = self.act(Action::Order(u32::try_from(at).unwrap_or(u32::MAX)));
             if outcome.applied {
+                if let (Some(history), Some((now, after))) = (&mut self.history, before) {
+                    history.ledger.ordered(now, after, side, command.clone());
+                }
                 return;
             }
             let reason = outcome.rejected.map_or_else(|| "its manager is down".into(), |r| r.to_string());

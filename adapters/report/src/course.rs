@@ -8,16 +8,19 @@ use farshore_core::record::{StepVerdict, TestPhase};
 use crate::words::Words;
 
 impl<'a> Words<'a> {
-    fn plan_step(self, key: StepKey) -> Option<&'a PlanStep> {
+    pub(crate) fn plan_step(self, key: StepKey) -> Option<&'a PlanStep> {
         self.0.plans.iter().find_map(|(_, plan)| plan.step(key))
     }
 
-    pub(crate) fn step(self, key: StepKey) -> &'a str {
+    /// The name of a step of a plan.
+    #[must_use]
+    pub fn step(self, key: StepKey) -> &'a str {
         self.plan_step(key).map_or("(unknown step)", |step| &step.name)
     }
 
     /// What a prompt asks.
-    pub(crate) fn question(self, key: StepKey) -> &'a str {
+    #[must_use]
+    pub fn question(self, key: StepKey) -> &'a str {
         match self.plan_step(key).map(|step| &step.act) {
             Some(Act::Prompt { text, .. }) => text,
             Some(Act::Command { .. } | Act::Delay(_)) | None => "(no question)",
@@ -25,7 +28,8 @@ impl<'a> Words<'a> {
     }
 
     /// What an event of these says; `None` for any other.
-    pub(crate) fn course(self, event: &Event) -> Option<String> {
+    #[must_use]
+    pub fn course(self, event: &Event) -> Option<String> {
         Some(match *event {
             Event::StepOver { group, step, verdict } => {
                 let (step, group) = (self.step(step), self.group(group));

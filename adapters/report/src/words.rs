@@ -5,45 +5,64 @@ use farshore_core::authority::wire::Denial;
 use farshore_core::detection::corroboration::Finding;
 use farshore_core::event::{Alert, Event};
 use farshore_core::ids::{DatastoreKey, GroupKey, HostKey, LunKey, PlanKey, Side, VmKey};
+use farshore_core::input::Command;
 use farshore_core::inventory::Inventory;
 use farshore_core::message::Scope;
-use farshore_core::operation::Target;
+use farshore_core::operation::{Goal, Target};
+use farshore_core::plan::Reply;
 use farshore_core::policy::{ErrorKind, Remainder};
 use farshore_core::record::{GivePhase, Hold, TakePhase};
 
 use farshore_core::time::Millis;
 use farshore_core::waiver::Override;
-use farshore_world::scenario::Verb;
 
 /// Turns keys into names.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Words<'a>(pub(crate) &'a Inventory);
+pub struct Words<'a>(
+    /// What has the names.
+    pub &'a Inventory,
+);
 
 impl<'a> Words<'a> {
-    pub(crate) fn site(self, side: Side) -> &'a str {
+    /// A site's name.
+    #[must_use]
+    pub fn site(self, side: Side) -> &'a str {
         &self.0.sites[side.at()].name
     }
-    pub(crate) fn group(self, key: GroupKey) -> &'a str {
+    /// A group's name.
+    #[must_use]
+    pub fn group(self, key: GroupKey) -> &'a str {
         self.0.groups.by_key(key).map_or("(unknown group)", |(_, x)| &x.name)
     }
-    pub(crate) fn lun(self, key: LunKey) -> &'a str {
+    /// A LUN's name.
+    #[must_use]
+    pub fn lun(self, key: LunKey) -> &'a str {
         self.0.luns.by_key(key).map_or("(unknown LUN)", |(_, x)| &x.name)
     }
-    pub(crate) fn vm(self, key: VmKey) -> &'a str {
+    /// A VM's name.
+    #[must_use]
+    pub fn vm(self, key: VmKey) -> &'a str {
         self.0.vms.by_key(key).map_or("(unknown VM)", |(_, x)| &x.name)
     }
-    pub(crate) fn host(self, key: HostKey) -> &'a str {
+    /// A host's name.
+    #[must_use]
+    pub fn host(self, key: HostKey) -> &'a str {
         self.0.hosts.by_key(key).map_or("(unknown host)", |(_, x)| &x.name)
     }
-    pub(crate) fn plan(self, key: PlanKey) -> &'a str {
+    /// A plan's name.
+    #[must_use]
+    pub fn plan(self, key: PlanKey) -> &'a str {
         self.0.plans.by_key(key).map_or("(unknown plan)", |(_, x)| &x.name)
     }
-    fn datastore(self, key: DatastoreKey) -> &'a str {
+    /// A datastore's name.
+    #[must_use]
+    pub fn datastore(self, key: DatastoreKey) -> &'a str {
         self.0.datastores.by_key(key).map_or("(unknown datastore)", |(_, x)| &x.name)
     }
 
     /// The object of an operation.
-    pub(crate) fn target(self, target: Target) -> String {
+    #[must_use]
+    pub fn target(self, target: Target) -> String {
         match target {
             Target::Lun(key) => format!("LUN {}", self.lun(key)),
             Target::Host(key) => format!("host {}", self.host(key)),
@@ -56,7 +75,8 @@ impl<'a> Words<'a> {
     }
 
     /// What an event of a site's manager says. `None`: nothing for a timeline.
-    pub(crate) fn event(self, side: Side, event: &Event) -> Option<String> {
+    #[must_use]
+    pub fn event(self, side: Side, event: &Event) -> Option<String> {
         let peer = self.site(side.peer());
         Some(match *event {
             Event::LossSeen { host, lun } => {
@@ -110,7 +130,7 @@ impl<'a> Words<'a> {
             | Event::TestCleared { .. } => return self.course(event),
             Event::Doubt(op) => format!(
                 "{} {}: no answer in time, so it is looked at before anything else is done",
-                Verb::of(op.goal).words(),
+                doing(op.goal),
                 self.target(op.id.target)
             ),
             Event::LateAnswer { target, .. } => {
@@ -127,6 +147,41 @@ impl<'a> Words<'a> {
             Event::Cleared(alert) => format!("over: {}", self.alert(side, &alert)),
             Event::Halted => "the manager stops for good".into(),
         })
+    }
+
+    /// What an operator's command asks for.
+    #[must_use]
+    pub fn command(self, command: &Command) -> String {
+        let named = |keys: &[GroupKey]| keys.iter().map(|&g| self.group(g)).collect::<Vec<_>>().join(", ");
+        match command {
+            Command::Protect(groups) => format!("protect {}", named(groups)),
+            Command::Unprotect(group) => format!("unprotect group {}", self.group(*group)),
+            Command::Pause(group) => format!("pause what is done with group {}", self.group(*group)),
+            Command::Resume(group) => format!("go on with group {}", self.group(*group)),
+            Command::Migrate(group) => format!("move group {} to the other site", self.group(*group)),
+            Command::Release(group) => format!("let group {} go, which is held", self.group(*group)),
+            Command::Cancel(group) => format!("give up the move of group {}", self.group(*group)),
+            Command::Force(given) => format!("go on with group {}: {}", self.group(given.group), given.waives),
+            Command::Retry(group) => format!("try group {} again", self.group(*group)),
+            Command::StartRemainder(group) => format!("start the other VMs of group {}", self.group(*group)),
+            Command::RetryVm(vm) => format!("try VM {} again", self.vm(*vm)),
+            Command::SkipVm(vm) => format!("go on without VM {}", self.vm(*vm)),
+            Command::TakeOver(given) => format!("take over group {}: {}", self.group(given.group), given.waives),
+            Command::Test(group) => format!("test the plan of group {} on copies", self.group(*group)),
+            Command::EndTest(group) => format!("end the test of group {}", self.group(*group)),
+            Command::AnswerStep { group, step, reply } => {
+                let reply = match reply {
+                    Reply::Continue => "go on",
+                    Reply::Retry => "try again",
+                    Reply::Abort => "stop",
+                };
+                format!("answer step {} of group {}: {reply}", self.step(*step), self.group(*group))
+            }
+            Command::Commit(group) => format!("commit the recovery of group {}", self.group(*group)),
+            Command::RollBack(given) => format!("roll back group {}: {}", self.group(given.group), given.waives),
+            Command::Maintenance(true) => "maintenance mode on: everything automatic is a proposal".into(),
+            Command::Maintenance(false) => "maintenance mode off".into(),
+        }
     }
 
     fn giving(self, side: Side, group: &str, turn: u64, phase: GivePhase) -> String {
@@ -162,7 +217,8 @@ impl<'a> Words<'a> {
     }
 
     /// What an alert says.
-    pub(crate) fn alert(self, side: Side, alert: &Alert) -> String {
+    #[must_use]
+    pub fn alert(self, side: Side, alert: &Alert) -> String {
         let peer = self.site(side.peer());
         match *alert {
             Alert::NeedsOperator { group, why } => format!("group {} needs an operator: {why}", self.group(group)),
@@ -256,8 +312,34 @@ fn lag_words(lag: Millis) -> String {
     format!("{}.{} s", lag.0 / 1000, lag.0 % 1000 / 100)
 }
 
+/// What is done to an object, so that it reaches this state.
+#[must_use]
+pub const fn doing(goal: Goal) -> &'static str {
+    match goal {
+        Goal::Drained => "draining",
+        Goal::ReplicationStopped => "stopping replication of",
+        Goal::ReadOnly => "making read-only",
+        Goal::Cut => "cutting replication into",
+        Goal::RolledBack { .. } => "rolling back",
+        Goal::ReadWrite => "making writable",
+        Goal::Replicating => "replicating",
+        Goal::Fenced => "fencing",
+        Goal::Mounted => "mounting on",
+        Goal::Stopped { grace: Some(_) } => "shutting down",
+        Goal::Stopped { grace: None } => "powering off",
+        Goal::Running { .. } => "starting",
+        Goal::Placeholder => "registering",
+        Goal::TailKept => "keeping the tail of",
+        Goal::Unregistered => "unregistering",
+        Goal::Ran => "running",
+        Goal::Copied | Goal::CopiedAt { .. } => "copying",
+        Goal::Gone => "taking away",
+    }
+}
+
 /// Why a group is held.
-pub(crate) const fn held(hold: Hold) -> &'static str {
+#[must_use]
+pub const fn held(hold: Hold) -> &'static str {
     match hold {
         Hold::Proposal => "it is a proposal, for an operator to release or cancel",
         Hold::Manual => "its mode leaves it to an operator",
@@ -268,7 +350,8 @@ pub(crate) const fn held(hold: Hold) -> &'static str {
 }
 
 /// What failed.
-pub(crate) const fn error_kind(kind: ErrorKind) -> &'static str {
+#[must_use]
+pub const fn error_kind(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::LunLost => "a LUN is lost",
         ErrorKind::DeviceLost => "an array is lost",
@@ -281,7 +364,8 @@ pub(crate) const fn error_kind(kind: ErrorKind) -> &'static str {
 }
 
 /// What is started.
-pub(crate) const fn scope_words(scope: Scope) -> &'static str {
+#[must_use]
+pub const fn scope_words(scope: Scope) -> &'static str {
     match scope {
         Scope::All => "all its VMs start",
         Scope::Critical(Remainder::Subsequently) => "critical VMs start first, the others after them",
@@ -291,14 +375,16 @@ pub(crate) const fn scope_words(scope: Scope) -> &'static str {
 }
 
 /// A time in a timeline: minutes, seconds and tenths, with hours where there are any.
-pub(crate) fn clock(at: Millis) -> String {
+#[must_use]
+pub fn clock(at: Millis) -> String {
     let (tenths, minutes) = (at.0 / 100 % 600, at.0 / 60_000);
     let rest = format!("{:02}.{}", tenths / 10, tenths % 10);
     if minutes < 60 { format!("{minutes}:{rest}") } else { format!("{}:{:02}:{rest}", minutes / 60, minutes % 60) }
 }
 
 /// A span of time with one digit after the point.
-pub(crate) fn span(t: Millis) -> String {
+#[must_use]
+pub fn span(t: Millis) -> String {
     if t.0 < 120_000 {
         format!("{}.{} s", t.0 / 1000, t.0 % 1000 / 100)
     } else {
