@@ -222,6 +222,8 @@ impl GroupState {
         }
         self.record.protection = Protection::Unprotected;
         self.record.marks.clear();
+        // D4: what was lost here is as good as new. Its owner has replicated in full, or it could not release it (F8).
+        self.record.returning.clear();
         self.record.latch = None;
         if offer.kind != ErrorKind::Planned {
             self.start_cooldown(cx);
