@@ -8,14 +8,18 @@
 //! ```
 
 mod deployment;
+mod failed;
 mod manager;
 mod parties;
 mod report;
 mod run;
+mod scenario;
 mod site;
 
-pub use deployment::{LOST, VMS, armed, deployment};
+pub use deployment::{LOST, VMS, armed, deployment, split};
+pub use failed::Failed;
 pub use farshore_qemu::array::Mode;
 pub use parties::{AgentArgs, ArbiterArgs, GuardArgs, run_agent, run_arbiter, run_guard, side};
 pub use report::{Phase, Report};
-pub use run::{Failed, Guest, Interrupted, Notice, Options, Progress, Scenario, run};
+pub use run::{Guest, Interrupted, Notice, Options, Progress, run};
+pub use scenario::Scenario;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use farshore_core::error::Rejected;
 use farshore_core::message::Standing;
 use farshore_core::ports::{Agent, Arrays, Hosts, Journal, Link, Pump, Watch};
-use farshore_core::record::{Protection, Work};
+use farshore_core::record::{GroupRecord, Protection, Work};
 use farshore_core::{Command, Fact};
 use farshore_qemu::clock;
 
@@ -19,7 +19,7 @@ pub(crate) enum Input {
     Stop,
 }
 
-/// What can be seen of the lab's only group.
+/// What can be seen of the lab's groups: what is true of all of them, and whether any needs an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) active: bool,
@@ -92,11 +92,11 @@ fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(
 
 fn view<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(pump: &Pump<H, A, J, L, G, W>) -> View {
     let status = pump.machine().status(pump.site());
-    let record = status.groups.first().map(|g| g.record);
+    let all = |holds: fn(&GroupRecord) -> bool| status.groups.iter().all(|group| holds(group.record));
     View {
-        active: record.is_some_and(|r| r.authority.standing() == Standing::Active),
-        protected: record.is_some_and(|r| r.protection == Protection::Protected),
-        idle: record.is_some_and(|r| r.work == Work::Idle),
-        needs_operator: record.is_some_and(|r| r.latch.is_some()),
+        active: all(|r| r.authority.standing() == Standing::Active),
+        protected: all(|r| r.protection == Protection::Protected),
+        idle: all(|r| r.work == Work::Idle),
+        needs_operator: !all(|r| r.latch.is_none()),
     }
 }

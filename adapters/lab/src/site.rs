@@ -19,9 +19,9 @@ use farshore_qemu::linux::Kernel;
 use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
 use farshore_qemu::{Cellar, clock};
 
+use crate::failed::Failed;
 use crate::manager::{Input, Manager};
 use crate::parties::Remote;
-use crate::run::Failed;
 
 /// Told of each event of a manager, with the time.
 pub(crate) type Watcher = Arc<dyn Fn(Instant, Event) + Send + Sync>;

@@ -15,7 +15,7 @@ use farshore_qemu::clock;
 
 use super::{Caller, Ear, FromAgent, FromArbiter, FromOffice, ToAgent, ToArbiter, ToOffice, Wire};
 use crate::deployment::armed;
-use crate::run::Failed;
+use crate::failed::Failed;
 
 /// What an agent is told.
 #[derive(Clone, Debug)]

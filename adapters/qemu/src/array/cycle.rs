@@ -43,6 +43,9 @@ pub(super) struct Cycles {
     thread: Mutex<Option<JoinHandle<()>>>,
     lun: String,
     site: String,
+    /// The node whose content is copied.
+    node: String,
+    epoch: Epoch,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +106,7 @@ impl Drop for Cycles {
 
 impl Array {
     /// Source: cycles begin.
-    pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>) -> Result<(), LabError> {
+    pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>, epoch: Epoch) {
         let way = peer.replication_port();
         let cycles = Arc::new(Cycles {
             shared: Mutex::new(Shared::default()),
@@ -112,13 +115,14 @@ impl Array {
             thread: Mutex::new(None),
             lun: unit.lun.clone(),
             site: self.config.site.clone(),
+            node: unit.node.clone(),
+            epoch,
         });
         unit.source.cycles = Some(cycles.clone());
         let me = peer.peer.get().cloned().unwrap_or_default();
         let (there, of) = (Arc::downgrade(peer), cycles.clone());
         let thread = std::thread::spawn(move || run(&me, &there, &of, &way));
         *lock(&cycles.thread) = Some(thread);
-        Ok(())
     }
 
     /// Source: one cycle. Copies the whole LUN, or what has changed since the last one that was complete; whether it did.
@@ -127,7 +131,7 @@ impl Array {
     /// delay.
     fn copy(
         &self,
-        lun: &str,
+        (lun, from): (&str, &str),
         whole: bool,
         way: &serde_json::Value,
         stopped: impl Fn() -> bool,
@@ -137,7 +141,7 @@ impl Array {
             "reconnect-delay": 0 });
         self.back.execute("blockdev-add", to)?;
         let backup = |sync: &str| {
-            let mut data = json!({ "job-id": job, "device": lun, "target": node, "sync": sync,
+            let mut data = json!({ "job-id": job, "device": from, "target": node, "sync": sync,
                 "on-source-error": "report", "on-target-error": "report", "auto-dismiss": false,
                 "speed": self.config.rate.unwrap_or(0) });
             if sync == "bitmap" {
@@ -148,11 +152,11 @@ impl Array {
         };
         let mut actions = vec![backup(if whole { "full" } else { "bitmap" })];
         if whole {
-            let old = self.back.execute("block-dirty-bitmap-remove", json!({ "node": lun, "name": bitmap }));
+            let old = self.back.execute("block-dirty-bitmap-remove", json!({ "node": from, "name": bitmap }));
             if !matches!(old, Ok(_) | Err(LabError::Refused { .. })) {
                 return old.map(|_| false);
             }
-            let add = json!({ "node": lun, "name": bitmap });
+            let add = json!({ "node": from, "name": bitmap });
             actions.insert(0, json!({ "type": "block-dirty-bitmap-add", "data": add }));
         }
         let began = self.back.execute("transaction", json!({ "actions": actions }));
@@ -179,14 +183,14 @@ impl Array {
     }
 
     /// Target: an overlay for the next cycle; its number, unless frames of this epoch are cut.
-    fn begin_cycle(&self, lun: &str) -> Result<Option<u64>, LabError> {
+    fn begin_cycle(&self, lun: &str, epoch: Epoch) -> Result<Option<u64>, LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(None) };
         let mut unit = lock(unit);
-        if unit.target.cut.is_some() || unit.writable_to_vms() {
+        if unit.target.refuses(epoch) || unit.writable_to_vms() {
             return Ok(None);
         }
         self.drop_delta(&mut unit)?;
-        let next = unit.target.point.unwrap_or(0) + 1;
+        let next = unit.target.last + 1;
         let node = format!("{lun}-d{next}");
         let file = self.config.dir.join(format!("{node}.qcow2"));
         add_overlay(&self.back, &file, &node, &unit.node, guest::LUN_BYTES)?;
@@ -205,16 +209,16 @@ impl Array {
     }
 
     /// Target: the cycle is complete, its overlay is the new point.
-    fn end_cycle(&self, lun: &str, cycle: u64) -> Result<bool, LabError> {
+    fn end_cycle(&self, lun: &str, cycle: u64, epoch: Epoch) -> Result<bool, LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(false) };
         let mut unit = lock(unit);
-        if unit.target.delta != Some(cycle) || unit.target.cut.is_some() {
+        if unit.target.delta != Some(cycle) || unit.target.refuses(epoch) {
             return Ok(false);
         }
         self.back.delete_export(&format!("repl-{lun}"))?;
         self.end_merge(&mut unit, false)?;
         unit.target.delta = None;
-        unit.target.point = Some(cycle);
+        (unit.target.point, unit.target.last) = (Some(cycle), cycle);
         unit.node = format!("{lun}-d{cycle}");
         Ok(true)
     }
@@ -292,20 +296,20 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
         let began = clock::now();
         lock(&cycles.shared).begun += 1;
         let mut one = || -> Result<Option<u64>, LabError> {
-            let Some(number) = to.begin_cycle(&cycles.lun)? else { return Ok(None) };
-            if !from.copy(&cycles.lun, whole, way, || cycles.stopped())? {
+            let Some(number) = to.begin_cycle(&cycles.lun, cycles.epoch)? else { return Ok(None) };
+            if !from.copy((&cycles.lun, &cycles.node), whole, way, || cycles.stopped())? {
                 return Ok(None);
             }
             // The source has forgotten what it copied: unless the peer takes it, all is copied again.
             whole = true;
-            whole = !to.end_cycle(&cycles.lun, number)?;
+            whole = !to.end_cycle(&cycles.lun, number, cycles.epoch)?;
             Ok((!whole).then_some(number))
         };
         let done = one();
         if let Err(error) = &done
             && !cycles.stopped()
         {
-            from.cellar.complain(&format!("a cycle of {} came to nothing: {error}", cycles.lun));
+            from.complain(&format!("a cycle of {} came to nothing: {error}", cycles.lun));
         }
         drop((from, to));
         let mut shared = lock(&cycles.shared);

@@ -3,6 +3,7 @@
 mod cycle;
 mod daemon;
 mod front;
+mod reverse;
 mod unit;
 
 use std::collections::BTreeMap;
@@ -10,7 +11,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use farshore_core::operation::{Failure, Goal, LunSeen, Token};
@@ -66,6 +67,8 @@ pub struct Array {
     /// Where its peer reaches it for replication, if not at its own port.
     door: OnceLock<SocketAddr>,
     media: Vec<Process>,
+    /// It has lost its power: it answers nothing.
+    dead: AtomicBool,
 }
 
 /// First port that is handed out on a lab's own address.
@@ -130,6 +133,7 @@ impl Array {
             peer: OnceLock::new(),
             door: OnceLock::new(),
             media,
+            dead: AtomicBool::new(false),
             config,
         };
         for (lun, unit) in &array.units {
@@ -214,7 +218,7 @@ impl Array {
             Goal::ReadOnly if unit.lost => Ok(()),
             Goal::ReadOnly => self.set_writable(&mut unit, false),
             Goal::ReadWrite => self.make_writable(&mut unit),
-            Goal::Replicating => self.replicate(&mut unit),
+            Goal::Replicating => self.replicate(&mut unit, token.epoch),
             Goal::Drained => self.drain(&mut unit),
             Goal::ReplicationStopped => self.stop_replication(&mut unit),
             Goal::Cut => self.cut(&mut unit, token.epoch),
@@ -232,16 +236,19 @@ impl Array {
         match applied {
             Ok(()) => Ok(Ok(self.seen(&unit))),
             Err(refused @ LabError::Refused { .. }) => {
-                self.cellar.complain(&format!("{lun} at {}: {refused}", self.config.site));
+                self.complain(&format!("{lun} at {}: {refused}", self.config.site));
                 Ok(Err(Failure::Failed))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// What is to be seen of a LUN.
+    /// What is to be seen of a LUN; nothing, of an array that is dead.
     #[must_use]
     pub fn observe(&self, lun: &str) -> Option<LunSeen> {
+        if self.is_dead() {
+            return None;
+        }
         let unit = lock(self.units.get(lun)?);
         Some(self.seen(&unit))
     }
@@ -265,14 +272,15 @@ impl Array {
         unit.lose(in_sync);
         self.target.delete(unit.number)?;
         self.note(lun, "lost");
-        Ok(())
+        // While the peer still answers: a daemon waits for one that does not, and with it every other LUN.
+        self.stop_replication(&mut unit)
     }
 
     /// Its own write lease has run out: no LUN is writable to VMs any more (O3). Nobody's command, so without a token.
     pub fn withdraw(&self) {
         for unit in self.units.values() {
             if let Err(error) = self.set_writable(&mut lock(unit), false) {
-                self.cellar.complain(&error);
+                self.complain(&error);
             }
         }
     }
@@ -293,12 +301,26 @@ impl Array {
 
     /// The array loses its power: every program of it is killed, and nothing is written down by it any more.
     pub fn kill(&self) {
+        self.dead.store(true, Ordering::Relaxed);
         self.target.kill();
         self.front.kill();
         self.back.kill();
         self.media.iter().for_each(Process::kill);
         // Nobody can write what nobody serves.
         self.units.keys().for_each(|lun| self.note(lun, "dark"));
+    }
+
+    /// Whether it has lost its power.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// What goes wrong with an array that is dead goes wrong for that reason.
+    fn complain(&self, of: &impl std::fmt::Display) {
+        if !self.is_dead() {
+            self.cellar.complain(of);
+        }
     }
 
     /// Its own port for replication.

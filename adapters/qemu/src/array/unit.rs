@@ -60,7 +60,10 @@ pub(super) struct Receiver {
     /// Frames of lower epochs are refused.
     pub(super) cut: Option<Epoch>,
     pub(super) open: bool,
+    /// The last complete point of the present replication.
     pub(super) point: Option<u64>,
+    /// Number of the last overlay that became part of this copy, of whatever replication.
+    pub(super) last: u64,
     /// The point before is being merged down.
     pub(super) merging: bool,
     /// The overlay that a cycle writes to.
@@ -182,7 +185,7 @@ impl Array {
         Ok(())
     }
 
-    /// VMs see the last complete point from now on, and may write it. Nobody has read through the view before.
+    /// VMs see the last complete point from now on, and may write it.
     pub(super) fn make_writable(&self, unit: &mut Unit) -> Result<(), LabError> {
         if unit.writable {
             return Ok(());
@@ -191,17 +194,22 @@ impl Array {
             let moved = json!({ "driver": "raw", "node-name": view(&unit.lun), "file": unit.node });
             self.back.execute("blockdev-reopen", json!({ "options": [moved] }))?;
         }
-        self.set_writable(unit, true)
+        Self::forget_what_was_read(unit)?;
+        self.set_writable(unit, true)?;
+        // What VMs write is no point of any replication.
+        unit.target.point = None;
+        Ok(())
     }
 
     /// P1: replicates to the peer's copy. Goes on where it runs.
-    pub(super) fn replicate(&self, unit: &mut Unit) -> Result<(), LabError> {
+    pub(super) fn replicate(&self, unit: &mut Unit, epoch: Epoch) -> Result<(), LabError> {
         if unit.source.running {
             return Ok(());
         }
         let Some(peer) = self.peer() else { return Ok(()) };
+        peer.become_target(&unit.lun, epoch)?;
         match self.config.mode {
-            Mode::Asynchronous => self.start_cycles(unit, &peer)?,
+            Mode::Asynchronous => self.start_cycles(unit, &peer, epoch),
             Mode::Synchronous => {
                 peer.open_for_frames(&unit.lun)?;
                 let (job, node) = (format!("mirror-{}", unit.lun), format!("to-{}", unit.lun));
@@ -256,14 +264,6 @@ impl Array {
     fn open_for_frames(&self, lun: &str) -> Result<(), LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(()) };
         let mut unit = lock(unit);
-        if unit.target.cut.is_some() || unit.writable {
-            let reason = "it takes no frames: it is writable, or was taken over".into();
-            return Err(LabError::Refused {
-                monitor: self.config.site.clone(),
-                command: format!("replicating {lun}"),
-                reason,
-            });
-        }
         if !unit.target.open {
             let id = format!("repl-{lun}");
             let export = json!({ "type": "nbd", "id": id, "node-name": lun, "name": id, "writable": true });
