@@ -1,7 +1,7 @@
 //! `farshore lab`: real VMs on real replicated storage, a real loss, and a verdict read from the disks.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +16,7 @@ use farshore_lab::{Failed, Guest, Mode, Notice, Options, Phase, Report, Scenario
 use serde_json::{Value, json};
 
 use crate::style::{Look, Style, Table};
-use crate::words::{Words, clock};
+use crate::words::{Words, clock, milliseconds};
 
 /// Build two sites of real parts on this machine, let something go wrong, and judge from the disks. Needs root.
 #[derive(Debug, clap::Args)]
@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Keep the files of the runs here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Write down what each manager is told and wants, for `farshore replay`; of several runs, each with its number.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// QEMU's accelerator.
     #[arg(long, default_value = "tcg")]
     accelerator: String,
@@ -140,6 +143,7 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
                 Inside::Linux => Guest::Linux,
             },
             scenario,
+            record: args.record.as_ref().map(|path| if args.runs > 1 { numbered(path, n) } else { path.clone() }),
             exe: std::env::current_exe().context("finding this program")?,
         };
         let screen = Arc::new(Mutex::new(Screen::new((mode, scenario), style, args.json)?));
@@ -168,6 +172,13 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
     }
     let good = reports.iter().all(|r| r.wrong().is_empty());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The file of one of several runs.
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(format!(".{n}"));
+    name.into()
 }
 
 /// Reads a number of bytes.
@@ -208,7 +219,7 @@ impl Screen {
         match *notice {
             Notice::Step(what) => self.line(&format!("  {}", self.style.paint(Look::Dim, what))),
             Notice::Happened(ms, what) => {
-                self.line(&format!("  {}  alder        {}", time(ms), self.style.paint(Look::Story, what)));
+                self.line(&format!("  {}  alder        {}", milliseconds(ms), self.style.paint(Look::Story, what)));
             }
             // Before the loss; and a queue of one group.
             Notice::Event(_, None, _) | Notice::Event(_, _, Event::Giving { phase: GivePhase::Queued, .. }) => {}
@@ -216,7 +227,7 @@ impl Screen {
                 let words = Words(&self.site.inventory);
                 if let Some(text) = words.event(side, &event) {
                     let (site, rule) = (words.site(side), self.style.paint(Look::Dim, event.rule()));
-                    let at = time(ms);
+                    let at = milliseconds(ms);
                     self.line(&format!("  {at}  {site:<6} {rule:<4}  {text}"));
                 }
             }
@@ -258,11 +269,6 @@ impl Screen {
             let _ = std::io::stdout().flush();
         }
     }
-}
-
-/// Minutes, seconds and milliseconds.
-fn time(ms: u64) -> String {
-    format!("{}:{:02}.{:03}", ms / 60_000, ms / 1000 % 60, ms % 1000)
 }
 
 /// Head of a column.

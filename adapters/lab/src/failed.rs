@@ -38,6 +38,14 @@ pub enum Failed {
         /// The directory.
         dir: PathBuf,
     },
+    /// The recording cannot be written.
+    #[error("the recording {} cannot be written: {error}", path.display())]
+    Recording {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// Something did not happen in time.
     #[error("{what} did not happen within {seconds} s; the files of the run are in {dir}")]
     Late {

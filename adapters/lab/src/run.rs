@@ -3,7 +3,7 @@
 mod apart;
 mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use farshore_core::event::Event;
 use farshore_core::ids::Side;
 use farshore_core::inventory::Site as Inventory;
 use farshore_core::time::Instant;
-use farshore_qemu::array::{Array, Config, Mode};
+use farshore_qemu::array::{Array, Config};
 use farshore_qemu::guest::{Disk, LUN_BYTES};
 use farshore_qemu::linux::Kernel;
 use farshore_qemu::verdict::{self, Said, VmVerdict};
@@ -23,75 +23,11 @@ use farshore_qemu::{Cellar, leftovers};
 use crate::Scenario;
 use crate::deployment::VMS;
 use crate::failed::Failed;
+use crate::options::{Guest, Interrupted, Notice, Options, Progress};
 use crate::parties::Parties;
+use crate::recording::Tape;
 use crate::report::{Mark, Report};
 use crate::site::{Site, Watcher};
-
-/// What a run is to be like.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How LUNs are replicated.
-    pub mode: Mode,
-    /// Limit of the replication link per LUN, bytes per second.
-    pub rate: Option<u64>,
-    /// Where its files go; `None`: a temporary directory that is removed after a run that went well.
-    pub dir: Option<PathBuf>,
-    /// How long the VMs run protected before the loss.
-    pub calm: Duration,
-    /// QEMU's accelerator.
-    pub accelerator: String,
-    /// What runs in the VMs.
-    pub guest: Guest,
-    /// What goes wrong.
-    pub scenario: Scenario,
-    /// This program, of which the arbiter, agents and guards are further processes.
-    pub exe: PathBuf,
-}
-
-/// What runs in the VMs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Guest {
-    /// 512 bytes in the boot sector of the VM's LUN.
-    #[default]
-    Mini,
-    /// A kernel of Debian's with an initramfs of its own.
-    Linux,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let calm = Duration::from_millis(1500);
-        Self {
-            mode: Mode::Synchronous,
-            rate: None,
-            dir: None,
-            calm,
-            accelerator: "tcg".into(),
-            guest: Guest::Mini,
-            scenario: Scenario::Lun,
-            exe: std::env::current_exe().unwrap_or_default(),
-        }
-    }
-}
-
-/// What a run is doing, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A step of the lab itself.
-    Step(&'static str),
-    /// A manager told something: site, milliseconds since the beginning (`None`: before it), what.
-    Event(Side, Option<u64>, Event),
-    /// Something happened at the first site, so many milliseconds after the beginning.
-    Happened(u64, &'static str),
-    /// A VM's newest acknowledged record at each site.
-    Vm(&'static str, [Option<u32>; 2]),
-}
-
-/// Who is told what a run is doing.
-pub type Progress<'a> = &'a (dyn Fn(Notice) + Send + Sync);
-
-/// Whether the run is to be given up.
-pub type Interrupted<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// How directories of runs are called, as far as they have the same name.
 const PREFIX: &str = "farshore-lab-";
@@ -106,6 +42,7 @@ struct Lab<'a> {
     progress: Progress<'a>,
     interrupted: Interrupted<'a>,
     marks: Marks,
+    tape: Option<Tape>,
     /// How many of them have been passed on.
     told: AtomicUsize,
     /// What happened that no manager says.
@@ -154,6 +91,14 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
         None => cellar.directory(temporary).map(|(dir, ticket)| (dir, Some(ticket)))?,
     };
     let in_use = leftovers::mark(&dir)?;
+    let recording = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| Failed::Recording { path, error }
+    };
+    let tape = match &options.record {
+        Some(path) => Some(Tape::create(path, &options.header()).map_err(recording(path))?),
+        None => None,
+    };
     let mut lab = Lab {
         sites: Vec::new(),
         dir,
@@ -161,6 +106,7 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
         progress,
         interrupted,
         marks: Marks::default(),
+        tape,
         told: AtomicUsize::new(0),
         happened: Happened::default(),
         trap: None,
@@ -179,6 +125,12 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
         drop(done);
         result
     });
+    lab.sites.iter_mut().for_each(|site| site.manager = None);
+    let finished = match (&lab.tape, &options.record) {
+        (Some(tape), Some(path)) => tape.finish().map_err(recording(path)),
+        (None | Some(_), _) => Ok(()),
+    };
+    let result = result.and_then(|report| finished.map(|()| report));
     // What fails while everything is taken down fails for that reason.
     let result = if interrupted() { Err(Failed::Interrupted) } else { result };
     let fine = matches!(&result, Ok(report) if report.wrong().is_empty());
@@ -223,7 +175,13 @@ impl Lab<'_> {
             Guest::Linux => Some(Kernel::make(&self.dir)?),
         };
         for (inventory, array) in inventories.into_iter().zip(arrays) {
-            self.sites.push(Site::start(&self.cellar, inventory, array, (&options.accelerator, kernel.clone()))?);
+            self.sites.push(Site::start(
+                &self.cellar,
+                inventory,
+                array,
+                (&options.accelerator, kernel.clone()),
+                self.tape.clone(),
+            )?);
         }
         Ok(())
     }

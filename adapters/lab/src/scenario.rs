@@ -31,6 +31,35 @@ pub enum Scenario {
 }
 
 impl Scenario {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Lun,
+        Self::Planned,
+        Self::Failback,
+        Self::Array,
+        Self::Site,
+        Self::Manager,
+        Self::Partition,
+        Self::Arbiter,
+        Self::Agent,
+    ];
+
+    /// In a word, as it is asked for.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Lun => "lun",
+            Self::Planned => "planned",
+            Self::Failback => "failback",
+            Self::Array => "array",
+            Self::Site => "site",
+            Self::Manager => "manager",
+            Self::Partition => "partition",
+            Self::Arbiter => "arbiter",
+            Self::Agent => "agent",
+        }
+    }
+
     /// Whether VMs stay where they are.
     #[must_use]
     pub const fn stays(self) -> bool {

@@ -7,8 +7,9 @@ use farshore_core::ids::Side;
 use farshore_core::time::{Instant, Millis};
 use farshore_qemu::{clock, verdict};
 
-use super::{Lab, Options};
+use super::Lab;
 use crate::deployment::VMS;
+use crate::options::Options;
 use crate::parties::Parties;
 use crate::report::Report;
 use crate::{Failed, Scenario};

@@ -11,8 +11,9 @@ use farshore_core::record::GivePhase;
 use farshore_core::time::Instant;
 use farshore_qemu::{clock, trip};
 
-use super::{Lab, Notice, Options};
+use super::Lab;
 use crate::deployment::{LOST, VMS};
+use crate::options::{Notice, Options};
 use crate::report::Report;
 use crate::{Failed, Scenario};
 
