@@ -292,8 +292,8 @@ impl Lab<'_> {
         let [first, second] = [0, 1].map(|at| self.access(at));
         let both_writable = verdict::both_writable(&first, &second);
         let mut report = Report::new((options.mode, options.scenario), began, &self.marks(), vms, both_writable);
-        if options.scenario == Scenario::Array {
-            report.story.extend(verdict::written_before_dark(&first, &second));
+        if options.scenario == Scenario::Array && !verdict::died_in_between(&first, &second) {
+            report.story.push("the array did not die in the midst of the failover".into());
         }
         report
     }

@@ -149,22 +149,19 @@ pub fn both_writable(first: &str, second: &str) -> Vec<String> {
     wrong
 }
 
-/// From the same logs: LUNs whose copy at the second site was writable before the first site's array was dead, in words.
+/// From the same logs: whether the first site's array was dead before the last of its LUNs was writable at the second.
 #[must_use]
-pub fn written_before_dark(first: &str, second: &str) -> Vec<String> {
+pub fn died_in_between(first: &str, second: &str) -> bool {
     let mut dark: BTreeSet<String> = BTreeSet::new();
-    let mut wrong: BTreeSet<String> = BTreeSet::new();
+    let mut after = false;
     for (_, at, lun, access) in changes([first, second]) {
         match (at, access.as_str()) {
             (0, "dark") => drop(dark.insert(lun)),
-            (1, "read-write") if !dark.contains(&lun) => drop(wrong.insert(lun)),
+            (1, "read-write") => after = dark.contains(&lun),
             _ => {}
         }
     }
-    wrong
-        .into_iter()
-        .map(|lun| format!("{lun}: writable at the second site before the first site's array was dead"))
-        .collect()
+    after
 }
 
 #[cfg(test)]
@@ -223,11 +220,13 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_that_is_written_before_the_other_array_is_dead_is_seen() {
-        let log = |ms, access| format!("{{\"ms\":{ms},\"lun\":\"l\",\"access\":\"{access}\"}}\n");
-        let first = log(1, "read-write") + &log(40, "lost") + &log(50, "dark");
-        assert!(written_before_dark(&first, &log(60, "read-write")).is_empty());
-        assert_eq!(written_before_dark(&first, &log(45, "read-write")).len(), 1);
-        assert_eq!(written_before_dark(&log(1, "read-write"), &log(60, "read-write")).len(), 1);
+    fn an_array_that_dies_too_late_or_never_is_seen() {
+        let log = |ms, lun, access| format!("{{\"ms\":{ms},\"lun\":\"{lun}\",\"access\":\"{access}\"}}\n");
+        let first = log(40, "a", "lost") + &log(40, "b", "lost") + &log(50, "a", "dark") + &log(50, "b", "dark");
+        let second = log(45, "a", "read-write") + &log(60, "b", "read-write");
+        assert!(died_in_between(&first, &second));
+        assert!(!died_in_between(&first, &second.replace("60", "46")));
+        assert!(!died_in_between(&log(40, "a", "lost"), &second));
+        assert!(!died_in_between(&first, ""));
     }
 }

@@ -139,12 +139,17 @@ pub struct Again {
     pub events: Vec<(Instant, Side, Event)>,
 }
 
+/// No machine has run for longer: a hundred years.
+const LATEST: Instant = Instant(100 * 366 * 24 * 60 * 60 * 1000);
+
 /// One site's manager, and how far it is.
 struct Stage<'a> {
     site: &'a Site,
     name: &'a str,
     machine: Option<RecoveryManager>,
     count: Count,
+    /// When its last step was.
+    at: Instant,
 }
 
 /// Runs a recording again.
@@ -166,6 +171,7 @@ pub fn replay(text: &str) -> Result<Again, ReplayError> {
         name: &site.inventory.sites[site.here.at()].name,
         machine: None,
         count: Count::default(),
+        at: Instant(0),
     });
     let mut events = Vec::new();
     for (line, text) in lines {
@@ -209,6 +215,7 @@ fn read<T: serde::de::DeserializeOwned>(line: usize, text: &str) -> Result<T, Re
 impl Stage<'_> {
     fn step(&mut self, line: usize, step: &Step) -> Result<(), ReplayError> {
         self.count.steps += 1;
+        self.tick(line, step.at)?;
         let mut effects = Effects::new();
         let mut answer = (None, None);
         match (&step.told, &mut self.machine) {
@@ -243,6 +250,19 @@ impl Stage<'_> {
             step: self.count.steps,
             violation,
         })
+    }
+
+    /// Time goes on as it does on a clock.
+    fn tick(&mut self, line: usize, at: Instant) -> Result<(), ReplayError> {
+        let what = match at {
+            at if at < self.at => format!("time goes back, from {} to {} ms", self.at.0, at.0),
+            at if at > LATEST => format!("no clock says {} ms", at.0),
+            _ => {
+                self.at = at;
+                return Ok(());
+            }
+        };
+        Err(ReplayError::Unreadable { line, what })
     }
 
     fn differs(&self, line: usize, what: String, (recorded, now): (Option<String>, Option<String>)) -> ReplayError {

@@ -169,6 +169,16 @@ fn what_is_no_recording_is_told_by_its_line() {
     let nobody = with_line(&text, 9, |line| line.replacen("\"site\":\"alder\"", "\"site\":\"oak\"", 1));
     let nobody = with_line(&nobody, 9, |line| line.replacen("\"site\":\"birch\"", "\"site\":\"oak\"", 1));
     assert!(matches!(replay(&nobody), Err(ReplayError::NoSite { line: 9, site }) if site == "oak"));
+    for (at, says) in [(0, "time goes back"), (u64::MAX, "no clock says")] {
+        let when = |line: &str| {
+            let step: Step = serde_json::from_str(line).expect("a step");
+            serde_json::to_string(&Step { at: Instant(at), ..step }).expect("a line")
+        };
+        let Err(ReplayError::Unreadable { line: 100, what }) = replay(&with_line(&text, 100, when)) else {
+            panic!("a time of {at} ms is believed")
+        };
+        assert!(what.contains(says), "{what}");
+    }
     let unstarted = with_line(&text, line_with(&text, "\"start\""), |_| text.lines().nth(8).unwrap_or_default().into());
     assert!(matches!(replay(&unstarted), Err(ReplayError::NotStarted { .. })), "{:?}", replay(&unstarted));
 }
