@@ -250,11 +250,15 @@ impl Lab<'_> {
             self.tell(began);
             let given = !both || self.view(1 - to).is_some_and(|v| v.idle);
             let settled = given && self.view(to).is_some_and(|v| v.active && v.idle);
-            let stuck = (0..2).filter(|&at| both || at == to).any(|at| self.view(at).is_some_and(|v| v.needs_operator));
-            (VMS.iter().all(|(vm, _)| up(vm)) && settled) || stuck
+            (VMS.iter().all(|(vm, _)| up(vm)) && settled) || self.is_stuck(both, to)
         });
         self.tell(began);
         done
+    }
+
+    /// Whether a group waits for an operator: at the site that takes it; `both`: or at its peer.
+    fn is_stuck(&self, both: bool, to: usize) -> bool {
+        (0..2).filter(|&at| both || at == to).any(|at| self.view(at).is_some_and(|v| v.needs_operator))
     }
 
     /// Passes on what managers have said since it was last done.
