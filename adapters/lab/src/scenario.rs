@@ -73,8 +73,14 @@ impl Scenario {
     #[must_use]
     pub const fn is_armed(self) -> bool {
         match self {
-            Self::Site | Self::Manager | Self::Partition | Self::Arbiter | Self::Agent => true,
-            Self::Lun | Self::Planned | Self::Failback | Self::Array => false,
+            Self::Planned
+            | Self::Failback
+            | Self::Site
+            | Self::Manager
+            | Self::Partition
+            | Self::Arbiter
+            | Self::Agent => true,
+            Self::Lun | Self::Array => false,
         }
     }
 
@@ -93,9 +99,15 @@ impl Scenario {
     #[must_use]
     pub fn deployment(self, mode: Mode) -> Deployment {
         match self {
-            Self::Lun | Self::Planned | Self::Failback => deployment(mode),
+            Self::Lun => deployment(mode),
             Self::Array => split(mode),
-            Self::Site | Self::Manager | Self::Partition | Self::Arbiter | Self::Agent => armed(mode),
+            Self::Planned
+            | Self::Failback
+            | Self::Site
+            | Self::Manager
+            | Self::Partition
+            | Self::Arbiter
+            | Self::Agent => armed(mode),
         }
     }
 

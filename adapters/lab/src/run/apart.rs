@@ -1,4 +1,4 @@
-//! Runs in which sites cannot talk, or a party is gone: with an arbiter, agents and guards, each a process of its own.
+//! Runs in which sites cannot talk, a party is gone, or a group moves and nobody else must take it for lost: with an arbiter, agents and guards, each a process of its own.
 
 use std::time::Duration;
 
@@ -26,14 +26,14 @@ impl Lab<'_> {
         parties.enforce(&self.sites, renewal)?;
         self.start_guests()?;
         self.start_managers(options, Some(&parties))?;
-        self.wait("the arming of the group", 60, || {
-            parties.recorded().is_some_and(|r| r.armed() && matches!(r.proof, Proof::Fit { .. }))
-        })?;
+        self.await_arming(&parties)?;
         self.step("the VMs run, protected and armed");
         self.pause(options.calm)?;
         let lost_at = clock::now();
         match options.scenario {
-            Scenario::Lun | Scenario::Planned | Scenario::Failback | Scenario::Array => {}
+            Scenario::Lun | Scenario::Array => {}
+            Scenario::Planned => self.planned(options, lost_at)?,
+            Scenario::Failback => self.failback(options, &parties, lost_at)?,
             Scenario::Site => self.site(&mut parties, lost_at)?,
             Scenario::Partition => self.partition(&parties, lost_at)?,
             Scenario::Manager => self.manager(&parties, lease)?,
@@ -44,11 +44,20 @@ impl Lab<'_> {
         if options.scenario.stays() {
             self.pause(Duration::from_secs(1))?;
         }
-        if options.scenario.stays() {
-            self.judge_stayed(options, (lost_at, over))
-        } else {
-            self.judge(options, lost_at)
+        match options.scenario {
+            Scenario::Manager | Scenario::Arbiter | Scenario::Agent => self.judge_stayed(options, (lost_at, over)),
+            Scenario::Failback => self.judge_trip(options, lost_at),
+            Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Site | Scenario::Partition => {
+                self.judge(options, lost_at)
+            }
         }
+    }
+
+    /// The arbiter has the owner's proof, and what both sites know of the group.
+    pub(super) fn await_arming(&self, parties: &Parties) -> Result<(), Failed> {
+        self.wait("the arming of the group", 60, || {
+            parties.recorded().is_some_and(|r| r.armed() && matches!(r.proof, Proof::Fit { .. }))
+        })
     }
 
     /// Everything at alder is killed at once.

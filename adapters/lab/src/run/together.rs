@@ -14,6 +14,7 @@ use farshore_qemu::{clock, trip};
 use super::Lab;
 use crate::deployment::{LOST, VMS};
 use crate::options::{Notice, Options};
+use crate::parties::Parties;
 use crate::report::Report;
 use crate::{Failed, Scenario};
 
@@ -30,16 +31,14 @@ impl Lab<'_> {
         let began = clock::now();
         match options.scenario {
             Scenario::Lun => self.lose(began)?,
-            Scenario::Planned => self.planned(options, began)?,
-            Scenario::Failback => {
-                self.lose(began)?;
-                if !self.is_stuck(true, 1) {
-                    self.home(options, began)?;
-                }
-                return self.judge_trip(options, began);
-            }
             Scenario::Array => self.array(began)?,
-            Scenario::Site | Scenario::Manager | Scenario::Partition | Scenario::Arbiter | Scenario::Agent => {}
+            Scenario::Planned
+            | Scenario::Failback
+            | Scenario::Site
+            | Scenario::Manager
+            | Scenario::Partition
+            | Scenario::Arbiter
+            | Scenario::Agent => {}
         }
         self.judge(options, began)
     }
@@ -49,14 +48,14 @@ impl Lab<'_> {
     }
 
     /// A LUN is lost, and its group is handed over.
-    fn lose(&self, began: Instant) -> Result<(), Failed> {
+    pub(super) fn lose(&self, began: Instant) -> Result<(), Failed> {
         self.sites[0].array.lose(LOST)?;
         self.begins("LUN db1 is lost for good: its medium fails, its logical unit is deleted");
         self.await_recovery((began, 1), began, true)
     }
 
     /// Nothing is lost; somebody asks for it.
-    fn planned(&self, options: &Options, began: Instant) -> Result<(), Failed> {
+    pub(super) fn planned(&self, options: &Options, began: Instant) -> Result<(), Failed> {
         self.begins("somebody asks for the group to move to birch; nothing has failed");
         self.migrate(options, 0)?;
         self.await_recovery((began, 1), began, true)?;
@@ -71,7 +70,21 @@ impl Lab<'_> {
         Ok(())
     }
 
-    /// What was lost is replaced, and protected from the other side; then everything moves back, and is as it was.
+    /// A LUN is lost, its group is handed over, and comes back.
+    pub(super) fn failback(&self, options: &Options, parties: &Parties, began: Instant) -> Result<(), Failed> {
+        self.lose(began)?;
+        if !self.is_stuck(true, 1) {
+            self.home(options, began)?;
+        }
+        if self.is_stuck(true, 0) {
+            return Ok(());
+        }
+        self.step("alder protects the group again, and it is armed again, as before the loss");
+        self.protect(options, 0)?;
+        self.await_arming(parties)
+    }
+
+    /// What was lost is replaced, and protected from the other side; then everything moves back.
     fn home(&self, options: &Options, began: Instant) -> Result<(), Failed> {
         self.step("the lost LUN is replaced by an empty one");
         self.sites[0].array.replace(LOST)?;
@@ -88,15 +101,10 @@ impl Lab<'_> {
         self.step("somebody asks for the group to move back to alder");
         let asked = clock::now();
         self.migrate(options, 1)?;
-        self.await_recovery((asked, 0), began, true)?;
-        if self.is_stuck(true, 0) {
-            return Ok(());
-        }
-        self.step("alder protects the group again, as before the loss");
-        self.protect(options, 0)
+        self.await_recovery((asked, 0), began, true)
     }
 
-    fn judge_trip(&mut self, options: &Options, began: Instant) -> Result<Report, Failed> {
+    pub(super) fn judge_trip(&mut self, options: &Options, began: Instant) -> Result<Report, Failed> {
         self.rest();
         let mut vms = Vec::new();
         for (vm, _) in VMS {
