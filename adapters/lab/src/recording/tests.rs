@@ -10,7 +10,9 @@ use farshore_core::ids::{ArrayKey, GroupKey, HostKey, LunKey};
 use farshore_core::input::ProbeId;
 use farshore_core::inventory::Site;
 use farshore_core::message::Message;
-use farshore_core::operation::{Goal, HostSeen, LunSeen, Op, ReplicationSeen, Seen, Target, VmSeen};
+use farshore_core::operation::{
+    CopySeen, Goal, HostSeen, LunSeen, Op, ReplicationSeen, Seen, StepSeen, Target, VmSeen,
+};
 use farshore_core::ports::{Arrays, Hosts, Journal, Link, OwnAgent, Parts, Pump};
 use farshore_core::record::Record;
 use proptest::prelude::*;
@@ -35,7 +37,9 @@ impl Obedient {
         let seen = match op.id.target {
             Target::Lun(_) => Seen::Lun(LunSeen { token, present: true, writable, replication }),
             Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: false }),
-            Target::Vm(_) => Seen::Vm(VmSeen { token, running_on: None, registered: true }),
+            Target::Vm(_) | Target::TestVm(_) => Seen::Vm(VmSeen { token, running_on: None, registered: true }),
+            Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen { token, ran: true }),
+            Target::TestLun(_) => Seen::Copy(CopySeen { token, exists: true, point: None }),
         };
         self.say(Fact::Answer { id: op.id, attempt: op.attempt, outcome: Ok(seen) });
     }
