@@ -42,6 +42,7 @@ pub(super) struct Cycles {
     stop: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     lun: String,
+    stack: String,
     site: String,
     /// The node whose content is copied.
     node: String,
@@ -114,6 +115,7 @@ impl Array {
             stop: AtomicBool::new(false),
             thread: Mutex::new(None),
             lun: unit.lun.clone(),
+            stack: unit.stack.clone(),
             site: self.config.site.clone(),
             node: unit.node.clone(),
             epoch,
@@ -131,12 +133,13 @@ impl Array {
     /// delay.
     fn copy(
         &self,
-        (lun, from): (&str, &str),
+        of: &Cycles,
         whole: bool,
         way: &serde_json::Value,
         stopped: impl Fn() -> bool,
     ) -> Result<bool, LabError> {
-        let (node, job, bitmap) = (format!("to-{lun}"), format!("cycle-{lun}"), format!("since-{lun}"));
+        let (lun, stack, from) = (&of.lun, &of.stack, &of.node);
+        let (node, job, bitmap) = (format!("to-{stack}"), format!("cycle-{stack}"), format!("since-{stack}"));
         let to = json!({ "driver": "nbd", "node-name": node, "server": way, "export": format!("repl-{lun}"),
             "reconnect-delay": 0 });
         self.back.execute("blockdev-add", to)?;
@@ -191,7 +194,7 @@ impl Array {
         }
         self.drop_delta(&mut unit)?;
         let next = unit.target.last + 1;
-        let node = format!("{lun}-d{next}");
+        let node = format!("{}-d{next}", unit.stack);
         let file = self.config.dir.join(format!("{node}.qcow2"));
         add_overlay(&self.back, &file, &node, &unit.node, guest::LUN_BYTES)?;
         let id = format!("repl-{lun}");
@@ -199,8 +202,8 @@ impl Array {
         self.back.execute("block-export-add", export)?;
         unit.target.open = true;
         unit.target.delta = Some(next);
-        if unit.node != unit.lun {
-            let merge = json!({ "job-id": merge(lun), "device": node, "top-node": unit.node, "base-node": lun,
+        if unit.node != unit.stack {
+            let merge = json!({ "job-id": merge(&unit.stack), "device": node, "top-node": unit.node, "base-node": unit.stack,
                 "auto-dismiss": false });
             self.back.execute("block-commit", merge)?;
             unit.target.merging = true;
@@ -219,7 +222,7 @@ impl Array {
         self.end_merge(&mut unit, false)?;
         unit.target.delta = None;
         (unit.target.point, unit.target.last) = (Some(cycle), cycle);
-        unit.node = format!("{lun}-d{cycle}");
+        unit.node = format!("{}-d{cycle}", unit.stack);
         Ok(true)
     }
 
@@ -228,7 +231,7 @@ impl Array {
         let Some(delta) = unit.target.delta else { return Ok(()) };
         self.back.delete_export(&format!("repl-{}", unit.lun))?;
         self.end_merge(unit, true)?;
-        let node = format!("{}-d{delta}", unit.lun);
+        let node = format!("{}-d{delta}", unit.stack);
         self.back.delete_node(&node)?;
         self.back.delete_node(&format!("{node}-f"))?;
         unit.target.delta = None;
@@ -241,13 +244,13 @@ impl Array {
         if !std::mem::take(&mut unit.target.merging) {
             return Ok(());
         }
-        let job = merge(&unit.lun);
+        let job = merge(&unit.stack);
         if give_up && self.back.job(&job)?.is_some_and(|now| now["status"] != "concluded") {
             let _ = self.back.execute("block-job-cancel", json!({ "device": job, "force": true }));
             return self.back.conclude(&job, PATIENCE).map(drop);
         }
         if self.back.conclude(&job, CYCLE)? {
-            let merged = std::mem::replace(&mut unit.node, unit.lun.clone());
+            let merged = std::mem::replace(&mut unit.node, unit.stack.clone());
             self.back.delete_node(&merged)?;
             self.back.delete_node(&format!("{merged}-f"))?;
             let _ = std::fs::remove_file(self.config.dir.join(format!("{merged}.qcow2")));
@@ -281,8 +284,8 @@ fn time_of_lun(rate: u64) -> Duration {
     Duration::from_secs(guest::LUN_BYTES.div_ceil(rate.max(1)))
 }
 
-fn merge(lun: &str) -> String {
-    format!("merge-{lun}")
+fn merge(stack: &str) -> String {
+    format!("merge-{stack}")
 }
 
 /// Source: cycle after cycle, until told to stop or lost.
@@ -297,7 +300,7 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
         lock(&cycles.shared).begun += 1;
         let mut one = || -> Result<Option<u64>, LabError> {
             let Some(number) = to.begin_cycle(&cycles.lun, cycles.epoch)? else { return Ok(None) };
-            if !from.copy((&cycles.lun, &cycles.node), whole, way, || cycles.stopped())? {
+            if !from.copy(cycles, whole, way, || cycles.stopped())? {
                 return Ok(None);
             }
             // The source has forgotten what it copied: unless the peer takes it, all is copied again.

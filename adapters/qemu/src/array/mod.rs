@@ -66,7 +66,7 @@ pub struct Array {
     peer: OnceLock<Weak<Self>>,
     /// Where its peer reaches it for replication, if not at its own port.
     door: OnceLock<SocketAddr>,
-    media: Vec<Process>,
+    media: Mutex<Vec<Process>>,
     /// It has lost its power: it answers nothing.
     dead: AtomicBool,
 }
@@ -132,13 +132,14 @@ impl Array {
             log: Mutex::new(log),
             peer: OnceLock::new(),
             door: OnceLock::new(),
-            media,
+            media: Mutex::new(media),
             dead: AtomicBool::new(false),
             config,
         };
-        for (lun, unit) in &array.units {
-            array.attach(lun)?;
-            array.present(&mut lock(unit), array.config.writable)?;
+        for unit in array.units.values() {
+            let mut unit = lock(unit);
+            array.attach(&unit.stack)?;
+            array.present(&mut unit, array.config.writable)?;
         }
         Ok(Arc::new(array))
     }
@@ -176,28 +177,28 @@ impl Array {
         lock(self.units.get(lun)?).device()
     }
 
-    /// Opens the medium of a LUN.
-    fn attach(&self, lun: &str) -> Result<(), LabError> {
-        let socket = self.config.dir.join(format!("{lun}.media"));
-        let medium = json!({ "driver": "nbd", "node-name": format!("{lun}-m"), "reconnect-delay": 0,
+    /// Opens the medium of a LUN, under the names of its stack.
+    fn attach(&self, stack: &str) -> Result<(), LabError> {
+        let socket = self.config.dir.join(format!("{stack}.media"));
+        let medium = json!({ "driver": "nbd", "node-name": format!("{stack}-m"), "reconnect-delay": 0,
             "server": { "type": "unix", "path": socket } });
         self.back.execute("blockdev-add", medium)?;
-        let node = json!({ "driver": "raw", "node-name": lun, "file": format!("{lun}-m") });
+        let node = json!({ "driver": "raw", "node-name": stack, "file": format!("{stack}-m") });
         self.back.execute("blockdev-add", node)?;
-        let shown = self.shown_first(lun);
-        if shown != lun {
+        let shown = self.shown_first(stack);
+        if shown != stack {
             let nothing = json!({ "driver": "null-co", "node-name": shown, "size": guest::LUN_BYTES });
             self.back.execute("blockdev-add", nothing)?;
         }
-        let view = json!({ "driver": "raw", "node-name": unit::view(lun), "file": shown });
+        let view = json!({ "driver": "raw", "node-name": unit::view(stack), "file": shown });
         self.back.execute("blockdev-add", view).map(drop)
     }
 
     /// What VMs would see of a LUN from the start. A copy that takes deltas shows nothing until it is taken: points are
     /// merged under it, and nobody may read it then.
-    fn shown_first(&self, lun: &str) -> String {
+    fn shown_first(&self, stack: &str) -> String {
         let takes_deltas = self.config.mode == Mode::Asynchronous && !self.config.writable;
-        if takes_deltas { format!("{lun}-nothing") } else { lun.into() }
+        if takes_deltas { format!("{stack}-nothing") } else { stack.into() }
     }
 
     /// Brings a LUN into a state. Commands below the highest that was applied are refused (J2).
@@ -265,9 +266,9 @@ impl Array {
     /// The target daemon refuses.
     pub fn lose(&self, lun: &str) -> Result<(), LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(()) };
-        let fail = self.config.dir.join(format!("{lun}.FAIL"));
-        File::create(&fail).map_err(LabError::io(format!("making {}", fail.display())))?;
         let mut unit = lock(unit);
+        let fail = self.config.dir.join(format!("{}.FAIL", unit.stack));
+        File::create(&fail).map_err(LabError::io(format!("making {}", fail.display())))?;
         let in_sync = self.in_sync(&unit);
         unit.lose(in_sync);
         self.target.delete(unit.number)?;
@@ -305,7 +306,7 @@ impl Array {
         self.target.kill();
         self.front.kill();
         self.back.kill();
-        self.media.iter().for_each(Process::kill);
+        lock(&self.media).iter().for_each(Process::kill);
         // Nobody can write what nobody serves.
         self.units.keys().for_each(|lun| self.note(lun, "dark"));
     }

@@ -1,13 +1,13 @@
 //! The other direction (F8): a copy that VMs wrote takes frames, after a migration, or new, after a loss (D4).
 
-use std::fs::{self, File};
+use std::fs::File;
 
 use farshore_core::ids::Epoch;
 use rustix::fs::{Advice, fadvise};
 use serde_json::json;
 
 use super::unit::{Receiver, Source, Unit, view};
-use super::{Array, Mode, lock};
+use super::{Array, Mode, lock, start_medium};
 use crate::{LabError, guest};
 
 impl Receiver {
@@ -40,13 +40,13 @@ impl Array {
 
     /// Points are merged under what VMs would see, and nobody may read it then.
     fn show_nothing(&self, unit: &Unit) -> Result<(), LabError> {
-        let nothing = format!("{}-nothing", unit.lun);
+        let nothing = format!("{}-nothing", unit.stack);
         let node = json!({ "driver": "null-co", "node-name": nothing, "size": guest::LUN_BYTES });
         match self.back.execute("blockdev-add", node) {
             Err(LabError::Refused { reason, .. }) if reason.contains("Duplicate") => {}
             other => drop(other?),
         }
-        let moved = json!({ "driver": "raw", "node-name": view(&unit.lun), "file": nothing });
+        let moved = json!({ "driver": "raw", "node-name": view(&unit.stack), "file": nothing });
         self.back.execute("blockdev-reopen", json!({ "options": [moved] })).map(drop)
     }
 
@@ -58,26 +58,24 @@ impl Array {
         fadvise(&file, 0, None, Advice::DontNeed).map_err(|e| LabError::io(what())(e.into()))
     }
 
-    /// A lost LUN is replaced by an empty one, read-only and under the same number: D4 calls it new.
+    /// A lost LUN is replaced by an empty one, read-only and under the same number: D4 calls it new. So is everything
+    /// under it: a daemon may hold a write to the lost one for good.
     ///
     /// # Errors
-    /// The daemons refuse.
+    /// A part that does not start, or a daemon that refuses.
     pub fn replace(&self, lun: &str) -> Result<(), LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(()) };
         let mut unit = lock(unit);
         if !unit.lost {
             return Ok(());
         }
-        guest::format(&self.config.dir.join(format!("{lun}.img")), None)?;
-        let fail = self.config.dir.join(format!("{lun}.FAIL"));
-        fs::remove_file(&fail).map_err(LabError::io(format!("removing {}", fail.display())))?;
-        Self::forget_what_was_read(&unit)?;
+        let stack = format!("{}-new", unit.stack);
+        guest::format(&self.config.dir.join(format!("{stack}.img")), None)?;
+        let medium = start_medium(&self.cellar, &self.config.dir, &stack)?;
+        lock(&self.media).push(medium);
+        self.attach(&stack)?;
+        (unit.node, unit.stack) = (stack.clone(), stack);
         (unit.lost, unit.source, unit.target.point) = (false, Source::default(), None);
-        if let Some(device) = unit.device() {
-            self.target.add(unit.number, &device)?;
-        }
-        self.target.set_writable(unit.number, false)?;
-        self.note(lun, "read-only");
-        Ok(())
+        self.present(&mut unit, false)
     }
 }
