@@ -98,6 +98,20 @@ for stage in "the arbiter and two agents start" "protected and armed" "every wir
   nothing_left "partition, SIGINT at \"$stage\"" 130
 done
 
+# On the way back, and while an array dies: what is there then is not what was there at the start.
+for stage in "replaced by an empty one" "birch protects the group" "move back to alder"; do
+  begin --scenario failback --calm 300
+  until_true 120 "\"$stage\"" said "$stage"
+  kill -INT "$pid" 2>/dev/null || true
+  end
+  nothing_left "failback, SIGINT at \"$stage\"" 130
+done
+begin --scenario array --calm 300
+until_true 120 "the array's death" said "the array dies"
+kill -INT "$pid" 2>/dev/null || true
+end
+nothing_left "array, SIGINT at its death" 130
+
 # A start that fails half-way: arrays are there, VMs do not come up. Its files stay, to be looked at.
 begin --accelerator no-such-accelerator
 end

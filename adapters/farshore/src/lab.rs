@@ -1,7 +1,7 @@
 //! `farshore lab`: real VMs on real replicated storage, a real loss, and a verdict read from the disks.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +12,12 @@ use farshore_core::event::Event;
 use farshore_core::inventory::Site;
 use farshore_core::record::GivePhase;
 use farshore_core::time::Millis;
-use farshore_lab::{Failed, Guest, LOST, Mode, Notice, Options, Phase, Report, Scenario, VMS, run};
+use farshore_lab::{Failed, Guest, Mode, Notice, Options, Phase, Report, Scenario, VMS, run};
 use serde_json::{Value, json};
 
 use crate::report;
 use crate::style::{Look, Style, Table};
-use crate::words::{Words, clock};
+use crate::words::{Words, clock, milliseconds};
 
 /// Build two sites of real parts on this machine, let something go wrong, and judge from the disks. Needs root.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,9 @@ pub(crate) struct Args {
     /// Keep the files of the runs here.
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
+    /// Write down what each manager is told and wants, for `farshore replay`; of several runs, each with its number.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// QEMU's accelerator.
     #[arg(long, default_value = "tcg")]
     accelerator: String,
@@ -58,6 +61,12 @@ pub(crate) struct Args {
 enum Wrong {
     /// A LUN is lost for good, and its group is handed over.
     Lun,
+    /// Nothing is lost: a group is moved, because somebody asks for it.
+    Planned,
+    /// A LUN is lost, its group is handed over, protected in the other direction, and moved back.
+    Failback,
+    /// Every LUN of an array is lost at once, and the array dies in the midst of the failover of its groups.
+    Array,
     /// Everything at the first site is killed at once, and its group is taken over.
     Site,
     /// The first site's manager alone is lost: nothing stops.
@@ -74,6 +83,9 @@ impl Wrong {
     const fn scenario(self) -> Scenario {
         match self {
             Self::Lun => Scenario::Lun,
+            Self::Planned => Scenario::Planned,
+            Self::Failback => Scenario::Failback,
+            Self::Array => Scenario::Array,
             Self::Site => Scenario::Site,
             Self::Manager => Scenario::Manager,
             Self::Partition => Scenario::Partition,
@@ -135,6 +147,7 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
                 Inside::Linux => Guest::Linux,
             },
             scenario,
+            record: args.record.as_ref().map(|path| if args.runs > 1 { numbered(path, n) } else { path.clone() }),
             exe: std::env::current_exe().context("finding this program")?,
         };
         let screen = Arc::new(Mutex::new(Screen::new((mode, scenario), style, args.json)?));
@@ -176,6 +189,13 @@ pub(crate) fn run_lab(args: &Args) -> Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
+/// The file of one of several runs.
+fn numbered(path: &Path, n: u32) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(format!(".{n}"));
+    name.into()
+}
+
 /// Reads a number of bytes.
 fn bytes(text: &str) -> Result<u64, String> {
     let (digits, unit) = match text.char_indices().last() {
@@ -213,9 +233,8 @@ impl Screen {
         }
         match *notice {
             Notice::Step(what) => self.line(&format!("  {}", self.style.paint(Look::Dim, what))),
-            Notice::Lost => {
-                let what = format!("LUN {LOST} is lost for good: its medium fails, its logical unit is deleted");
-                self.line(&format!("  0:00.000  alder        {}", self.style.paint(Look::Story, what)));
+            Notice::Happened(ms, what) => {
+                self.line(&format!("  {}  alder        {}", milliseconds(ms), self.style.paint(Look::Story, what)));
             }
             // Before the loss; and a queue of one group.
             Notice::Event(_, None, _) | Notice::Event(_, _, Event::Giving { phase: GivePhase::Queued, .. }) => {}
@@ -223,7 +242,7 @@ impl Screen {
                 let words = Words(&self.site.inventory);
                 if let Some(text) = words.event(side, &event) {
                     let (site, rule) = (words.site(side), self.style.paint(Look::Dim, event.rule()));
-                    let at = format!("{}:{:02}.{:03}", ms / 60_000, ms / 1000 % 60, ms % 1000);
+                    let at = milliseconds(ms);
                     self.line(&format!("  {at}  {site:<6} {rule:<4}  {text}"));
                 }
             }
@@ -267,11 +286,46 @@ impl Screen {
     }
 }
 
+/// Head of a column.
+const AT_ALDER: &str = "told durable at alder";
+
+/// What a run that held has kept.
+const fn promise(scenario: Scenario, mode: Mode) -> &'static str {
+    match (scenario, mode) {
+        (Scenario::Manager | Scenario::Arbiter | Scenario::Agent, _) => {
+            "no VM stopped, and every record that a guest was told is durable is on its disk"
+        }
+        (Scenario::Planned, _)
+        | (Scenario::Lun | Scenario::Array | Scenario::Site | Scenario::Partition, Mode::Synchronous) => {
+            "every record that a guest was told is durable is on birch's copy"
+        }
+        (Scenario::Failback, Mode::Synchronous) => {
+            "every record that a guest was told is durable, at birch or before at alder, is on alder's copy"
+        }
+        (Scenario::Failback, Mode::Asynchronous) => {
+            "every record of both directions is on alder's copy, but for what the lost LUN lost, within its RPO"
+        }
+        (Scenario::Lun, Mode::Asynchronous) => {
+            "nothing is lost on the LUNs that could be drained; the lost LUN's loss is within its RPO"
+        }
+        (Scenario::Array | Scenario::Site | Scenario::Partition, Mode::Asynchronous) => {
+            "what is lost is within the RPO"
+        }
+    }
+}
+
 /// The verdict of one run.
 fn verdict(report: &Report, style: Style) -> String {
     let mut text = String::from("\n  read from the disks and the logs:\n\n");
-    let down = if report.scenario.stays() { "longest pause" } else { "down for" };
-    let mut table = Table::new(&["VM", "told durable at alder", "goes on at birch from", "records lost", down]);
+    let heads = match report.scenario {
+        Scenario::Manager | Scenario::Arbiter | Scenario::Agent => [AT_ALDER, "goes on at birch from", "longest pause"],
+        Scenario::Failback => ["told durable at birch", "goes on at alder from", "longest down for"],
+        Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Site | Scenario::Partition => {
+            [AT_ALDER, "goes on at birch from", "down for"]
+        }
+    };
+    let [acked, resumed, down] = heads;
+    let mut table = Table::new(&["VM", acked, resumed, "records lost", down]);
     for vm in &report.vms {
         let lost = if vm.lost == 0 { "0".into() } else { format!("{} ({} ms)", vm.lost, vm.lost_ms) };
         let resumed = vm.resumed.map_or_else(|| "-".into(), |n| n.to_string());
@@ -282,16 +336,7 @@ fn verdict(report: &Report, style: Style) -> String {
     text += "\n";
     let wrong = report.wrong();
     if wrong.is_empty() {
-        let promise = match report.mode {
-            _ if report.scenario.stays() => {
-                "no VM stopped, and every record that a guest was told is durable is on its disk"
-            }
-            Mode::Asynchronous if report.scenario != Scenario::Lun => "what is lost is within the RPO",
-            Mode::Synchronous => "every record that a guest was told is durable is on birch's copy",
-            Mode::Asynchronous => {
-                "nothing is lost on the LUNs that could be drained; the lost LUN's loss is within its RPO"
-            }
-        };
+        let promise = promise(report.scenario, report.mode);
         for line in [promise, "each VM ran at one site at a time", "no LUN was ever writable at both sites"] {
             text += &format!("  {} {line}\n", style.paint(Look::Good, "✓"));
         }
@@ -299,8 +344,7 @@ fn verdict(report: &Report, style: Style) -> String {
     for line in wrong {
         text += &format!("  {} {line}\n", style.paint(Look::Bad, "✗"));
     }
-    let what =
-        if report.scenario == Scenario::Lun { "from the loss to the last VM" } else { "longest without a record" };
+    let what = if report.has_phases() { "from there to the last VM" } else { "longest without a record" };
     text += &format!("  {what}: {}\n", clock(Millis(report.total_ms())));
     text
 }
@@ -313,7 +357,7 @@ fn medians(reports: &[Report], style: Style) -> String {
         vec![name.into(), at(0), at(all.len() / 2), at(all.len().saturating_sub(1))]
     };
     let mut table = Table::new(&["phase", "min ms", "median ms", "max ms"]);
-    for phase in Phase::ALL.into_iter().filter(|_| reports.iter().all(|r| r.scenario == Scenario::Lun)) {
+    for phase in Phase::ALL.into_iter().filter(|p| reports.iter().any(|r| r.phases.iter().any(|(q, _)| p == q))) {
         let all = reports.iter().flat_map(|r| r.phases.iter().filter(|(p, _)| *p == phase).map(|(_, ms)| *ms));
         table.row(row(phase.name(), all.collect()));
     }

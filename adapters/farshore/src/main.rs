@@ -37,7 +37,7 @@ enum Command {
     /// One party of the lab; the lab starts it.
     #[command(hide = true)]
     LabPart(lab_part::Args),
-    /// Run a trace again, action by action, to where it ended.
+    /// Run a trace of a simulation again, or a recording of the lab, to where it ended.
     Replay(replay::Args),
 }
 

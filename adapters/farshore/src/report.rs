@@ -25,7 +25,7 @@ pub(crate) fn heard(notice: &Notice) -> Option<Note> {
             Some(Note { at: Millis(ms), side: Some(side), what: What::Event(event) })
         }
         // The lab protects its group before it begins.
-        Notice::Event(_, None, _) | Notice::Step(_) | Notice::Lost | Notice::Vm(..) => None,
+        Notice::Event(_, None, _) | Notice::Step(_) | Notice::Happened(..) | Notice::Vm(..) => None,
     }
 }
 
@@ -46,6 +46,9 @@ pub(crate) fn of_lab(run: &farshore_lab::Report, mut notes: Vec<Note>) -> Result
     }
     let title = match run.scenario {
         farshore_lab::Scenario::Lun => "Lab: a LUN is lost for good",
+        farshore_lab::Scenario::Planned => "Lab: a group is moved, and nothing is lost",
+        farshore_lab::Scenario::Failback => "Lab: a group comes home after a loss",
+        farshore_lab::Scenario::Array => "Lab: an array dies in the midst of the failover",
         farshore_lab::Scenario::Site => "Lab: a site is lost at once",
         farshore_lab::Scenario::Manager => "Lab: a manager alone is lost",
         farshore_lab::Scenario::Partition => "Lab: a site is cut off",

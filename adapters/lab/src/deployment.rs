@@ -63,6 +63,18 @@ pub fn deployment(mode: Mode) -> Deployment {
     }
 }
 
+/// The same in two groups, each with a VM of either tier: both lie on the same array.
+#[must_use]
+pub fn split(mode: Mode) -> Deployment {
+    let mut deployment = deployment(mode);
+    deployment.groups = vec![Group::of("shop", &["db1", "web1"]), Group::of("books", &["db2", "web2"])];
+    for plan in &mut deployment.plans {
+        let of = Plan::of(&plan.name, &["shop", "books"]);
+        plan.groups = of.groups;
+    }
+    deployment
+}
+
 /// The same with an arbiter, and leases that a person can wait for.
 #[must_use]
 pub fn armed(mode: Mode) -> Deployment {

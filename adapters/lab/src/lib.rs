@@ -8,14 +8,21 @@
 //! ```
 
 mod deployment;
+mod failed;
 mod manager;
+mod options;
 mod parties;
+pub mod recording;
 mod report;
 mod run;
+mod scenario;
 mod site;
 
-pub use deployment::{LOST, VMS, armed, deployment};
+pub use deployment::{LOST, VMS, armed, deployment, split};
+pub use failed::Failed;
 pub use farshore_qemu::array::Mode;
+pub use options::{Guest, Interrupted, Notice, Options, Progress};
 pub use parties::{AgentArgs, ArbiterArgs, GuardArgs, run_agent, run_arbiter, run_guard, side};
 pub use report::{Phase, Report};
-pub use run::{Failed, Guest, Interrupted, Notice, Options, Progress, Scenario, run};
+pub use run::run;
+pub use scenario::Scenario;

@@ -7,9 +7,11 @@ use std::time::Duration;
 use farshore_core::error::Rejected;
 use farshore_core::message::Standing;
 use farshore_core::ports::{Agent, Arrays, Hosts, Journal, Link, Pump, Watch};
-use farshore_core::record::{Protection, Work};
+use farshore_core::record::{GroupRecord, Protection, Work};
 use farshore_core::{Command, Fact};
 use farshore_qemu::clock;
+
+use crate::recording::{Told, Track};
 
 /// What a manager is given.
 pub(crate) enum Input {
@@ -19,7 +21,7 @@ pub(crate) enum Input {
     Stop,
 }
 
-/// What can be seen of the lab's only group.
+/// What can be seen of the lab's groups: what is true of all of them, and whether any needs an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct View {
     pub(crate) active: bool,
@@ -39,6 +41,7 @@ impl Manager {
     pub(crate) fn start<H, A, J, L, G, W>(
         (inputs, facts): (Sender<Input>, Receiver<Input>),
         make: impl FnOnce() -> Pump<H, A, J, L, G, W> + Send + 'static,
+        track: Track,
     ) -> Self
     where
         H: Hosts + 'static,
@@ -48,7 +51,7 @@ impl Manager {
         G: Agent + 'static,
         W: Watch + 'static,
     {
-        let thread = std::thread::spawn(move || drive(&mut make(), &facts));
+        let thread = std::thread::spawn(move || drive(&mut make(), &facts, &track));
         Self { inputs, thread: Some(thread) }
     }
 
@@ -77,26 +80,42 @@ impl Drop for Manager {
 fn drive<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(
     pump: &mut Pump<H, A, J, L, G, W>,
     inputs: &Receiver<Input>,
+    track: &Track,
 ) {
+    let fact = |pump: &mut Pump<H, A, J, L, G, W>, fact: Fact| {
+        let now = clock::now();
+        track.told(now, || Told::Fact(fact.clone()));
+        pump.fact(now, fact);
+        track.done();
+    };
     loop {
         let wait = pump.deadline().map_or(60_000, |(at, _)| (at - clock::now()).0);
         match inputs.recv_timeout(Duration::from_millis(wait)) {
-            Ok(Input::Fact(fact)) => pump.fact(clock::now(), fact),
-            Ok(Input::Command(command, answer)) => drop(answer.send(pump.command(clock::now(), command))),
+            Ok(Input::Fact(told)) => fact(pump, told),
+            Ok(Input::Command(command, answer)) => {
+                let now = clock::now();
+                track.told(now, || Told::Command { command: command.clone(), rejected: None });
+                let done = pump.command(now, command);
+                if let Err(why) = &done {
+                    track.rejected(why);
+                }
+                track.done();
+                let _ = answer.send(done);
+            }
             Ok(Input::Look(answer)) => drop(answer.send(view(pump))),
             Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-            Err(RecvTimeoutError::Timeout) => pump.fact(clock::now(), Fact::Wake),
+            Err(RecvTimeoutError::Timeout) => fact(pump, Fact::Wake),
         }
     }
 }
 
 fn view<H: Hosts, A: Arrays, J: Journal, L: Link, G: Agent, W: Watch>(pump: &Pump<H, A, J, L, G, W>) -> View {
     let status = pump.machine().status(pump.site());
-    let record = status.groups.first().map(|g| g.record);
+    let all = |holds: fn(&GroupRecord) -> bool| status.groups.iter().all(|group| holds(group.record));
     View {
-        active: record.is_some_and(|r| r.authority.standing() == Standing::Active),
-        protected: record.is_some_and(|r| r.protection == Protection::Protected),
-        idle: record.is_some_and(|r| r.work == Work::Idle),
-        needs_operator: record.is_some_and(|r| r.latch.is_some()),
+        active: all(|r| r.authority.standing() == Standing::Active),
+        protected: all(|r| r.protection == Protection::Protected),
+        idle: all(|r| r.work == Work::Idle),
+        needs_operator: !all(|r| r.latch.is_none()),
     }
 }

@@ -3,11 +3,12 @@
 use farshore_core::Instant;
 use farshore_core::event::Event;
 use farshore_core::ids::Side;
+use farshore_core::policy::ErrorKind;
 use farshore_core::record::{GivePhase, TakePhase};
 use farshore_qemu::array::Mode;
 use farshore_qemu::verdict::VmVerdict;
 
-use crate::run::Scenario;
+use crate::Scenario;
 
 /// An event of a manager, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +43,29 @@ impl Phase {
     /// All of them, in order.
     pub const ALL: [Self; 8] =
         [Self::Detect, Self::Group, Self::Prepare, Self::Quiesce, Self::Release, Self::Cut, Self::Promote, Self::Start];
+
+    /// Those that a scenario goes through, once; none, where time without service tells more.
+    const fn of(scenario: Scenario) -> &'static [Self] {
+        let [_, _, asked @ ..] = &Self::ALL;
+        match scenario {
+            Scenario::Lun | Scenario::Array => &Self::ALL,
+            Scenario::Planned => asked,
+            Scenario::Failback
+            | Scenario::Site
+            | Scenario::Manager
+            | Scenario::Partition
+            | Scenario::Arbiter
+            | Scenario::Agent => &[],
+        }
+    }
+
+    /// Whether it is over when the last group is through it; with what is not a group's, the first of its kind counts.
+    const fn of_each_group(self) -> bool {
+        match self {
+            Self::Detect | Self::Group => false,
+            Self::Prepare | Self::Quiesce | Self::Release | Self::Cut | Self::Promote | Self::Start => true,
+        }
+    }
 
     /// In a word.
     #[must_use]
@@ -90,6 +114,8 @@ pub struct Report {
     pub both_writable: Vec<String>,
     /// Alerts that were raised.
     pub alerts: Vec<Event>,
+    /// What did not go as the scenario has it, in words.
+    pub story: Vec<String>,
 }
 
 /// How old what is lost may be in the lab's deployment, milliseconds.
@@ -98,30 +124,40 @@ const RPO: u64 = 10_000;
 impl Report {
     pub(crate) fn new(
         (mode, scenario): (Mode, Scenario),
-        lost_at: Instant,
+        began: Instant,
         marks: &[Mark],
         vms: Vec<VmVerdict>,
         both_writable: Vec<String>,
     ) -> Self {
         let mut phases = Vec::new();
-        let mut from = lost_at;
-        for phase in Phase::ALL {
-            let end = marks.iter().find(|m| m.when >= from && phase.ended_by(m.side, &m.event));
+        let mut from = began;
+        for &phase in Phase::of(scenario) {
+            let mut ends = marks.iter().filter(|m| m.when >= from && phase.ended_by(m.side, &m.event));
+            let end = if phase.of_each_group() { ends.next_back() } else { ends.next() };
             let Some(end) = end else { break };
             phases.push((phase, (end.when - from).0));
             from = end.when;
         }
-        let alerts = marks.iter().filter(|m| m.when >= lost_at).map(|m| m.event);
+        let alerts = marks.iter().filter(|m| m.when >= began).map(|m| m.event);
         let alerts = alerts.filter(|e| matches!(e, Event::Raised(_))).collect();
-        Self { mode, scenario, phases, vms, both_writable, alerts }
+        let story = story(scenario, marks);
+        Self { mode, scenario, phases, vms, both_writable, alerts, story }
     }
 
-    /// From the loss to the last VM, milliseconds; where sites cannot talk, the longest time without a record of a VM.
+    /// Whether it is told in phases, from the beginning to the last VM.
+    #[must_use]
+    pub const fn has_phases(&self) -> bool {
+        !Phase::of(self.scenario).is_empty()
+    }
+
+    /// From the beginning to the last VM, milliseconds; where it is not told in phases, the longest time without a record
+    /// of a VM.
     #[must_use]
     pub fn total_ms(&self) -> u64 {
-        match self.scenario {
-            Scenario::Lun => self.phases.iter().map(|(_, ms)| ms).sum(),
-            _ => self.vms.iter().filter_map(|vm| vm.downtime_ms).max().unwrap_or(0),
+        if self.has_phases() {
+            self.phases.iter().map(|(_, ms)| ms).sum()
+        } else {
+            self.vms.iter().filter_map(|vm| vm.downtime_ms).max().unwrap_or(0)
         }
     }
 
@@ -129,10 +165,10 @@ impl Report {
     /// record lost; asynchronous, none on LUNs that could be drained, and within the RPO on the one that was lost.
     #[must_use]
     pub fn wrong(&self) -> Vec<String> {
-        let mut wrong: Vec<String> = self.both_writable.clone();
+        let mut wrong: Vec<String> = self.both_writable.iter().chain(&self.story).cloned().collect();
         for vm in &self.vms {
             wrong.extend(vm.wrong.iter().map(|w| format!("{}: {w}", vm.vm)));
-            let may_lose = self.mode == Mode::Asynchronous && (self.scenario != Scenario::Lun || vm.vm == crate::LOST);
+            let may_lose = self.mode == Mode::Asynchronous && self.scenario.may_lose(&vm.vm);
             if vm.lost > 0 && !may_lose {
                 wrong.push(format!("{}: {} acknowledged records are lost", vm.vm, vm.lost));
             }
@@ -140,9 +176,31 @@ impl Report {
                 wrong.push(format!("{}: {} ms are lost, the RPO is {RPO} ms", vm.vm, vm.lost_ms));
             }
         }
-        if self.scenario == Scenario::Lun && self.phases.len() < Phase::ALL.len() {
+        if self.phases.len() < Phase::of(self.scenario).len() {
             wrong.push("the failover did not come to its end".into());
         }
         wrong
     }
+}
+
+/// What groups must have moved for, and how often.
+const fn moves(scenario: Scenario) -> &'static [ErrorKind] {
+    match scenario {
+        Scenario::Lun => &[ErrorKind::LunLost],
+        Scenario::Planned => &[ErrorKind::Planned],
+        Scenario::Failback => &[ErrorKind::LunLost, ErrorKind::Planned],
+        Scenario::Array => &[ErrorKind::DeviceLost, ErrorKind::DeviceLost],
+        // What is taken over moves by no plan of its owner's.
+        Scenario::Site | Scenario::Partition | Scenario::Manager | Scenario::Arbiter | Scenario::Agent => &[],
+    }
+}
+
+/// What did not go as the scenario has it: why groups moved.
+fn story(scenario: Scenario, marks: &[Mark]) -> Vec<String> {
+    let chosen = marks.iter().filter_map(|m| match m.event {
+        Event::PlanChosen { kind, .. } => Some(kind),
+        _ => None,
+    });
+    let (chosen, wanted) = (chosen.collect::<Vec<_>>(), moves(scenario));
+    if chosen == wanted { Vec::new() } else { vec![format!("groups moved for {chosen:?}, not for {wanted:?}")] }
 }

@@ -1,173 +1,33 @@
-//! One run: build, protect, lose a LUN, wait for the VMs, judge.
+//! One run: build, protect, let something happen, wait for the VMs, judge.
 
 mod apart;
+mod together;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant as Clock};
 
 use farshore_core::Command;
-use farshore_core::error::{Rejected, RestoreError};
 use farshore_core::event::Event;
-use farshore_core::ids::{GroupKey, Side};
-use farshore_core::inventory::{ConfigError, Site as Inventory};
+use farshore_core::ids::Side;
+use farshore_core::inventory::Site as Inventory;
 use farshore_core::time::Instant;
-use farshore_journal::JournalError;
-use farshore_qemu::array::{Array, Config, Mode};
-use farshore_qemu::guest::LUN_BYTES;
+use farshore_qemu::array::{Array, Config};
+use farshore_qemu::guest::{Disk, LUN_BYTES};
 use farshore_qemu::linux::Kernel;
-use farshore_qemu::verdict::{self, Said};
-use farshore_qemu::{Cellar, LabError, clock, leftovers};
-use thiserror::Error;
+use farshore_qemu::verdict::{self, Said, VmVerdict};
+use farshore_qemu::{Cellar, leftovers};
 
-use crate::deployment::{LOST, VMS, armed, deployment};
+use crate::Scenario;
+use crate::deployment::VMS;
+use crate::failed::Failed;
+use crate::options::{Guest, Interrupted, Notice, Options, Progress};
 use crate::parties::Parties;
+use crate::recording::Tape;
 use crate::report::{Mark, Report};
 use crate::site::{Site, Watcher};
-
-/// What a run is to be like.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How LUNs are replicated.
-    pub mode: Mode,
-    /// Limit of the replication link per LUN, bytes per second.
-    pub rate: Option<u64>,
-    /// Where its files go; `None`: a temporary directory that is removed after a run that went well.
-    pub dir: Option<PathBuf>,
-    /// How long the VMs run protected before the loss.
-    pub calm: Duration,
-    /// QEMU's accelerator.
-    pub accelerator: String,
-    /// What runs in the VMs.
-    pub guest: Guest,
-    /// What goes wrong.
-    pub scenario: Scenario,
-    /// This program, of which the arbiter, agents and guards are further processes.
-    pub exe: PathBuf,
-}
-
-/// What goes wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Scenario {
-    /// A LUN is lost for good, and its group is handed over.
-    #[default]
-    Lun,
-    /// Everything at the first site is killed at once, and its group is taken over.
-    Site,
-    /// The first site's manager alone is lost: nothing stops.
-    Manager,
-    /// Every wire out of the first site is cut, and mended after its group has been taken over.
-    Partition,
-    /// The arbiter is killed, and started again: nothing stops.
-    Arbiter,
-    /// The first site's agent is killed, and a standby takes its place: nothing stops.
-    Agent,
-}
-
-impl Scenario {
-    /// Whether VMs stay where they are.
-    #[must_use]
-    pub const fn stays(self) -> bool {
-        matches!(self, Self::Manager | Self::Arbiter | Self::Agent)
-    }
-
-    /// What is run.
-    #[must_use]
-    pub fn deployment(self, mode: Mode) -> farshore_core::spec::Deployment {
-        if self == Self::Lun { deployment(mode) } else { armed(mode) }
-    }
-}
-
-/// What runs in the VMs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Guest {
-    /// 512 bytes in the boot sector of the VM's LUN.
-    #[default]
-    Mini,
-    /// A kernel of Debian's with an initramfs of its own.
-    Linux,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        let calm = Duration::from_millis(1500);
-        Self {
-            mode: Mode::Synchronous,
-            rate: None,
-            dir: None,
-            calm,
-            accelerator: "tcg".into(),
-            guest: Guest::Mini,
-            scenario: Scenario::Lun,
-            exe: std::env::current_exe().unwrap_or_default(),
-        }
-    }
-}
-
-/// What a run is doing, for people.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Notice {
-    /// A step of the lab itself.
-    Step(&'static str),
-    /// A manager told something: site, milliseconds since the loss (`None`: before it), what.
-    Event(Side, Option<u64>, Event),
-    /// The LUN is lost now.
-    Lost,
-    /// A VM's newest acknowledged record at each site.
-    Vm(&'static str, [Option<u32>; 2]),
-}
-
-/// Who is told what a run is doing.
-pub type Progress<'a> = &'a (dyn Fn(Notice) + Send + Sync);
-
-/// Why a run came to nothing.
-#[derive(Debug, Error)]
-pub enum Failed {
-    /// A real part did not do what it should.
-    #[error(transparent)]
-    Part(#[from] LabError),
-    /// The journal could not be used.
-    #[error(transparent)]
-    Journal(#[from] JournalError),
-    /// The link could not be opened.
-    #[error("the managers' link cannot be opened: {0}")]
-    Link(std::io::Error),
-    /// The lab's own deployment is not valid.
-    #[error("the lab's deployment is not valid: {0}")]
-    Config(#[from] ConfigError),
-    /// A manager did not start.
-    #[error("a manager did not start: {0}")]
-    Restore(#[from] RestoreError),
-    /// A command was rejected.
-    #[error("a manager rejected a command: {0}")]
-    Rejected(#[from] Rejected),
-    /// The work directory cannot be made.
-    #[error("the work directory cannot be made: {0}")]
-    Dir(std::io::Error),
-    /// There are files in the work directory.
-    #[error("{} is not empty: remove it, or name another directory to keep the files in", dir.display())]
-    NotEmpty {
-        /// The directory.
-        dir: PathBuf,
-    },
-    /// Something did not happen in time.
-    #[error("{what} did not happen within {seconds} s; the files of the run are in {dir}")]
-    Late {
-        /// What.
-        what: &'static str,
-        /// How long it was waited for.
-        seconds: u64,
-        /// Where to look.
-        dir: PathBuf,
-    },
-    /// Somebody pressed Ctrl-C.
-    #[error("interrupted; everything was taken down")]
-    Interrupted,
-}
-
-/// Whether the run is to be given up.
-pub type Interrupted<'a> = &'a (dyn Fn() -> bool + Sync);
 
 /// How directories of runs are called, as far as they have the same name.
 const PREFIX: &str = "farshore-lab-";
@@ -181,7 +41,20 @@ struct Lab<'a> {
     cellar: Arc<Cellar>,
     progress: Progress<'a>,
     interrupted: Interrupted<'a>,
+    marks: Marks,
+    tape: Option<Tape>,
+    /// How many of them have been passed on.
+    told: AtomicUsize,
+    /// What happened that no manager says.
+    happened: Happened,
+    /// Does something as soon as a manager says something, before that manager goes on.
+    trap: Option<Trap>,
 }
+
+/// What managers have said so far.
+type Marks = Arc<Mutex<Vec<Mark>>>;
+type Happened = Arc<Mutex<Vec<(Instant, &'static str)>>>;
+type Trap = Arc<dyn Fn(Side, Event) + Send + Sync>;
 
 /// Ends a cellar on every way out, a panic too.
 struct Ending(Arc<Cellar>);
@@ -218,7 +91,26 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
         None => cellar.directory(temporary).map(|(dir, ticket)| (dir, Some(ticket)))?,
     };
     let in_use = leftovers::mark(&dir)?;
-    let mut lab = Lab { sites: Vec::new(), dir, cellar: cellar.clone(), progress, interrupted };
+    let recording = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| Failed::Recording { path, error }
+    };
+    let tape = match &options.record {
+        Some(path) => Some(Tape::create(path, &options.header()).map_err(recording(path))?),
+        None => None,
+    };
+    let mut lab = Lab {
+        sites: Vec::new(),
+        dir,
+        cellar: cellar.clone(),
+        progress,
+        interrupted,
+        marks: Marks::default(),
+        tape,
+        told: AtomicUsize::new(0),
+        happened: Happened::default(),
+        trap: None,
+    };
     let result = std::thread::scope(|scope| {
         let (done, ended) = channel::<()>();
         scope.spawn(|| {
@@ -233,6 +125,12 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
         drop(done);
         result
     });
+    lab.sites.iter_mut().for_each(|site| site.manager = None);
+    let finished = match (&lab.tape, &options.record) {
+        (Some(tape), Some(path)) => tape.finish().map_err(recording(path)),
+        (None | Some(_), _) => Ok(()),
+    };
+    let result = result.and_then(|report| finished.map(|()| report));
     // What fails while everything is taken down fails for that reason.
     let result = if interrupted() { Err(Failed::Interrupted) } else { result };
     let fine = matches!(&result, Ok(report) if report.wrong().is_empty());
@@ -251,31 +149,9 @@ pub fn run(options: &Options, progress: Progress<'_>, interrupted: Interrupted<'
     result
 }
 
-/// Writes down what a site's manager says.
-fn watcher(side: Side, marks: &Arc<Mutex<Vec<Mark>>>) -> Watcher {
-    let marks = marks.clone();
-    Arc::new(move |when, event| {
-        marks.lock().unwrap_or_else(PoisonError::into_inner).push(Mark { when, side, event });
-    })
-}
-
 impl Lab<'_> {
     fn go(&mut self, options: &Options) -> Result<Report, Failed> {
-        let marks: Arc<Mutex<Vec<Mark>>> = Arc::default();
-        if options.scenario != Scenario::Lun {
-            return self.go_apart(options);
-        }
-        self.build(options)?;
-        self.start_guests()?;
-        self.protect(options, &marks, None)?;
-        (self.progress)(Notice::Step("the VMs run, protected"));
-        self.pause(options.calm)?;
-        let lost_at = clock::now();
-        self.sites[0].array.lose(LOST)?;
-        (self.progress)(Notice::Lost);
-        self.await_recovery(&marks, lost_at, true)?;
-        let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        self.judge(options, lost_at, &marks)
+        if options.scenario.is_armed() { self.go_apart(options) } else { self.go_together(options) }
     }
 
     fn build(&mut self, options: &Options) -> Result<(), Failed> {
@@ -299,7 +175,13 @@ impl Lab<'_> {
             Guest::Linux => Some(Kernel::make(&self.dir)?),
         };
         for (inventory, array) in inventories.into_iter().zip(arrays) {
-            self.sites.push(Site::start(&self.cellar, inventory, array, (&options.accelerator, kernel.clone()))?);
+            self.sites.push(Site::start(
+                &self.cellar,
+                inventory,
+                array,
+                (&options.accelerator, kernel.clone()),
+                self.tape.clone(),
+            )?);
         }
         Ok(())
     }
@@ -313,76 +195,120 @@ impl Lab<'_> {
         self.wait("each VM's first records", 120, || VMS.iter().all(|(vm, _)| self.said(0, vm).acks.len() >= 3))
     }
 
-    fn protect(
-        &mut self,
-        options: &Options,
-        marks: &Arc<Mutex<Vec<Mark>>>,
-        parties: Option<&Parties>,
-    ) -> Result<(), Failed> {
-        (self.progress)(Notice::Step("two managers start, and protect the group"));
+    /// Writes down what a site's manager says.
+    fn watcher(&self, side: Side) -> Watcher {
+        let (marks, trap) = (self.marks.clone(), self.trap.clone());
+        Arc::new(move |when, event| {
+            marks.lock().unwrap_or_else(PoisonError::into_inner).push(Mark { when, side, event });
+            if let Some(trap) = &trap {
+                trap(side, event);
+            }
+        })
+    }
+
+    fn marks(&self) -> Vec<Mark> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn step(&self, what: &'static str) {
+        (self.progress)(Notice::Step(what));
+    }
+
+    fn start_managers(&mut self, options: &Options, parties: Option<&Parties>) -> Result<(), Failed> {
+        self.step("two managers start, and protect what runs");
         let addresses = match parties {
             None => [self.sites[0].address(), self.sites[1].address()],
             Some(parties) => [parties.manager(0), parties.manager(1)],
         };
         for (at, side) in Side::BOTH.into_iter().enumerate() {
             let agent = parties.map(|p| p.agent(at));
-            self.sites[at].manage(addresses[1 - at], watcher(side, marks), agent)?;
+            let watcher = self.watcher(side);
+            self.sites[at].manage(addresses[1 - at], watcher, agent)?;
         }
-        let verified = || self.view(0).is_some();
-        self.wait("the managers' first words", 10, verified)?;
-        let manager = self.sites[0].manager.as_ref();
-        self.wait("the command to protect", 10, || {
-            let command = Command::Protect(vec![GroupKey::of("shop")]);
-            matches!(manager.and_then(|m| m.command(command)), Some(Ok(())))
-        })?;
-        // A slow link takes its time for the first copy.
-        let copy = options.rate.map_or(0, |rate| 2 * LUN_BYTES.div_ceil(rate.max(1)));
-        self.wait("the protection of the group", 60 + copy, || self.view(0).is_some_and(|v| v.protected && v.idle))
+        self.wait("the managers' first words", 10, || self.view(0).is_some())?;
+        self.protect(options, 0)
     }
 
-    fn await_recovery(&self, marks: &Arc<Mutex<Vec<Mark>>>, lost_at: Instant, both: bool) -> Result<(), Failed> {
-        let mut told = 0;
-        let mut tell = || {
-            let all = marks.lock().unwrap_or_else(PoisonError::into_inner);
-            for mark in &all[told..] {
-                let since = (mark.when >= lost_at).then(|| (mark.when - lost_at).0);
-                (self.progress)(Notice::Event(mark.side, since, mark.event));
-            }
-            told = all.len();
-        };
+    /// Commands a site's manager, until it agrees.
+    fn command(&self, at: usize, what: &'static str, command: &Command) -> Result<(), Failed> {
+        let manager = self.sites[at].manager.as_ref();
+        self.wait(what, 30, || matches!(manager.and_then(|m| m.command(command.clone())), Some(Ok(()))))
+    }
+
+    /// Every group is protected, by the site that owns it.
+    fn protect(&self, options: &Options, at: usize) -> Result<(), Failed> {
+        self.command(at, "the command to protect", &Command::Protect(options.scenario.groups()))?;
+        // A slow link takes its time for the first copy.
+        let copy = options.rate.map_or(0, |rate| 2 * LUN_BYTES.div_ceil(rate.max(1)));
+        self.wait("the protection of the groups", 60 + copy, || self.view(at).is_some_and(|v| v.protected && v.idle))
+    }
+
+    /// Every VM runs at a site. `both`: its peer's manager is there too.
+    fn await_recovery(&self, (from, to): (Instant, usize), began: Instant, both: bool) -> Result<(), Failed> {
+        let up = |vm: &str| self.said(to, vm).acks.iter().filter(|(ms, _)| *ms >= from.0).count() >= 3;
         let done = self.wait("the recovery of every VM", 180, || {
-            tell();
-            let up = VMS.iter().all(|(vm, _)| self.said(1, vm).acks.len() >= 3);
-            let given = !both || self.view(0).is_some_and(|v| v.idle);
-            let settled = given && self.view(1).is_some_and(|v| v.active && v.idle);
-            let stuck = (usize::from(!both)..2).any(|at| self.view(at).is_some_and(|v| v.needs_operator));
-            (up && settled) || stuck
+            self.tell(began);
+            let given = !both || self.view(1 - to).is_some_and(|v| v.idle);
+            let settled = given && self.view(to).is_some_and(|v| v.active && v.idle);
+            (VMS.iter().all(|(vm, _)| up(vm)) && settled) || self.is_stuck(both, to)
         });
-        tell();
+        self.tell(began);
         done
     }
 
-    fn judge(&mut self, options: &Options, lost_at: Instant, marks: &[Mark]) -> Result<Report, Failed> {
-        // Managers and VMs first: a disk is judged when nobody writes it.
+    /// Whether a group waits for an operator: at the site that takes it; `both`: or at its peer.
+    fn is_stuck(&self, both: bool, to: usize) -> bool {
+        (0..2).filter(|&at| both || at == to).any(|at| self.view(at).is_some_and(|v| v.needs_operator))
+    }
+
+    /// Passes on what managers have said since it was last done.
+    fn tell(&self, began: Instant) {
+        let all = self.marks();
+        let told = self.told.swap(all.len(), Ordering::Relaxed);
+        let mut happened = std::mem::take(&mut *self.happened.lock().unwrap_or_else(PoisonError::into_inner));
+        let happens = |(when, what): (Instant, _)| (self.progress)(Notice::Happened((when - began).0, what));
+        for mark in &all[told..] {
+            happened.extract_if(.., |(when, _)| *when <= mark.when).for_each(happens);
+            let since = (mark.when >= began).then(|| (mark.when - began).0);
+            (self.progress)(Notice::Event(mark.side, since, mark.event));
+        }
+        happened.into_iter().for_each(happens);
+    }
+
+    /// Managers and VMs end: a disk is judged when nobody writes it.
+    fn rest(&mut self) {
         for site in &mut self.sites {
             site.manager = None;
             site.hosts.end_all();
         }
-        let mut vms = Vec::new();
-        for (vm, _) in VMS {
-            let disk = match self.sites[1].array.device(vm) {
-                Some(device) => verdict::disk(&device)?,
-                None => Default::default(),
-            };
-            vms.push(verdict::judge(vm, &self.said(0, vm), &self.said(1, vm), &disk));
-        }
-        Ok(Report::new((options.mode, options.scenario), lost_at, marks, vms, self.both_writable()))
     }
 
-    /// I1, from the arrays' own logs.
-    fn both_writable(&self) -> Vec<String> {
-        let log = |at: usize| std::fs::read_to_string(self.sites[at].dir.join("access.jsonl")).unwrap_or_default();
-        verdict::both_writable(&log(0), &log(1))
+    fn judge(&mut self, options: &Options, began: Instant) -> Result<Report, Failed> {
+        self.rest();
+        let mut vms = Vec::new();
+        for (vm, _) in VMS {
+            vms.push(verdict::judge(vm, &self.said(0, vm), &self.said(1, vm), &self.disk(1, vm)?));
+        }
+        Ok(self.report(options, began, vms))
+    }
+
+    fn report(&self, options: &Options, began: Instant, vms: Vec<VmVerdict>) -> Report {
+        let [first, second] = [0, 1].map(|at| self.access(at));
+        let both_writable = verdict::both_writable(&first, &second);
+        let mut report = Report::new((options.mode, options.scenario), began, &self.marks(), vms, both_writable);
+        if options.scenario == Scenario::Array && !verdict::died_in_between(&first, &second) {
+            report.story.push("the array did not die in the midst of the failover".into());
+        }
+        report
+    }
+
+    fn disk(&self, at: usize, vm: &str) -> Result<Disk, Failed> {
+        self.sites[at].array.device(vm).map_or_else(|| Ok(Disk::default()), |device| Ok(verdict::disk(&device)?))
+    }
+
+    /// What an array has written down about who may write what.
+    fn access(&self, at: usize) -> String {
+        std::fs::read_to_string(self.sites[at].dir.join("access.jsonl")).unwrap_or_default()
     }
 
     fn view(&self, at: usize) -> Option<crate::manager::View> {
@@ -390,8 +316,12 @@ impl Lab<'_> {
     }
 
     fn said(&self, at: usize, vm: &str) -> Said {
-        let text = std::fs::read_to_string(self.sites[at].dir.join(format!("{vm}.said")));
-        verdict::said(&text.unwrap_or_default())
+        verdict::said(&self.words(at, vm))
+    }
+
+    /// What a VM said at a site, line by line.
+    fn words(&self, at: usize, vm: &str) -> String {
+        std::fs::read_to_string(self.sites[at].dir.join(format!("{vm}.said"))).unwrap_or_default()
     }
 
     fn check_interrupt(&self) -> Result<(), Failed> {

@@ -19,9 +19,10 @@ use farshore_qemu::linux::Kernel;
 use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
 use farshore_qemu::{Cellar, clock};
 
+use crate::failed::Failed;
 use crate::manager::{Input, Manager};
 use crate::parties::Remote;
-use crate::run::Failed;
+use crate::recording::{Tape, Told, Track};
 
 /// Told of each event of a manager, with the time.
 pub(crate) type Watcher = Arc<dyn Fn(Instant, Event) + Send + Sync>;
@@ -38,6 +39,8 @@ pub(crate) struct Site {
     inputs: Arc<Mutex<Option<Sender<Input>>>>,
     facts: Sender<Fact>,
     managed: bool,
+    /// Where its managers are recorded.
+    tape: Option<Tape>,
 }
 
 impl Site {
@@ -47,6 +50,7 @@ impl Site {
         inventory: Inventory,
         array: Arc<Array>,
         boot: (&str, Option<Kernel>),
+        tape: Option<Tape>,
     ) -> Result<Self, Failed> {
         let inputs: Arc<Mutex<Option<Sender<Input>>>> = Arc::default();
         let (facts, told) = channel::<Fact>();
@@ -72,7 +76,7 @@ impl Site {
         let ear = facts.clone();
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = Listener::start(any, move |fact| drop(ear.send(fact))).map_err(Failed::Link)?;
-        Ok(Self { manager: None, listener, hosts, array, dir, inventory, inputs, facts, managed: false })
+        Ok(Self { manager: None, listener, hosts, array, dir, inventory, inputs, facts, managed: false, tape })
     }
 
     pub(crate) const fn address(&self) -> SocketAddr {
@@ -107,8 +111,12 @@ impl Site {
             watch: move |event: Event| watch(clock::now(), event),
         };
         *self.inputs.lock().unwrap_or_else(PoisonError::into_inner) = Some(inputs.clone());
-        let pump = Pump::start(site, boot, records, clock::now(), parts)?;
-        self.manager = Some(Manager::start((inputs, pending), move || pump));
+        let track = Track::new(self.tape.clone(), &name);
+        let (now, parts) = (clock::now(), track.record(parts));
+        track.told(now, || Told::Start { boot, records: records.clone() });
+        let pump = Pump::start(site, boot, records, now, parts)?;
+        track.done();
+        self.manager = Some(Manager::start((inputs, pending), move || pump, track));
         Ok(())
     }
 }

@@ -14,7 +14,9 @@ const NAME: usize = 16;
 const SECTOR: u64 = 512;
 const HEAD: u64 = 8;
 const RING: u64 = 16;
-const RING_LENGTH: u64 = 1024;
+
+/// How many records a disk holds; the newest replaces the oldest.
+pub const RING_RECORDS: u32 = 1024;
 
 /// Size of a LUN, bytes.
 pub const LUN_BYTES: u64 = 8 << 20;
@@ -84,7 +86,7 @@ pub fn read(path: &Path) -> Result<Disk, LabError> {
         Ok(bytes)
     };
     let head = parse(&sectors(HEAD, 1)?);
-    let ring = sectors(RING, RING_LENGTH)?;
+    let ring = sectors(RING, RING_RECORDS.into())?;
     let mut ring: Vec<Record> = ring.chunks_exact(512).filter_map(parse).collect();
     ring.sort_by_key(|r| r.number);
     Ok(Disk { head, ring })

@@ -21,6 +21,7 @@ pub mod qmp;
 pub mod running;
 pub mod steps;
 pub mod tokens;
+pub mod trip;
 pub mod verdict;
 
 pub use cellar::Cellar;

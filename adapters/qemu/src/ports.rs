@@ -90,7 +90,12 @@ impl Arrays for QemuArrays {
         self.spawn(move |me| {
             let Target::Lun(lun) = op.id.target else { return None };
             let name = me.names.luns.get(&lun)?;
-            answer(me.array.cellar(), &op, me.array.apply(name, op.goal, op.id.token).map(|r| r.map(Seen::Lun)))
+            let done = me.array.apply(name, op.goal, op.id.token).map(|r| r.map(Seen::Lun));
+            // A dead array answers nothing, also where it was killed in the middle of it.
+            if me.array.is_dead() {
+                return None;
+            }
+            answer(me.array.cellar(), &op, done)
         });
     }
 
@@ -104,6 +109,9 @@ impl Arrays for QemuArrays {
 
     fn ask(&mut self, array: ArrayKey, lun: LunKey) {
         self.spawn(move |me| {
+            if me.array.is_dead() {
+                return None;
+            }
             let serves = me.array.serves(me.names.luns.get(&lun)?);
             let answer = if serves { ArrayAnswer::Present } else { ArrayAnswer::Lost };
             Some(Fact::Array { array, lun, answer })

@@ -1,6 +1,6 @@
 //! The verdict, read from the disks, from what the guests said, and from what the arrays wrote down.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -117,29 +117,51 @@ pub fn disk(device: &Path) -> Result<Disk, LabError> {
     guest::read(device)
 }
 
-/// I1, from the arrays' own logs: the moments at which both copies of a LUN were writable to VMs, in words.
-#[must_use]
-pub fn both_writable(first: &str, second: &str) -> Vec<String> {
-    let mut changes: Vec<(u64, usize, String, bool)> = Vec::new();
-    for (at, log) in [first, second].into_iter().enumerate() {
+/// A change of who may write a LUN at a site: milliseconds, site, LUN, access.
+type Change = (u64, usize, String, String);
+
+fn changes(logs: [&str; 2]) -> Vec<Change> {
+    let mut changes: Vec<Change> = Vec::new();
+    for (at, log) in logs.into_iter().enumerate() {
         for line in log.lines() {
             let Ok(value) = serde_json::from_str::<Value>(line) else { continue };
             let (Some(ms), Some(lun)) = (value["ms"].as_u64(), value["lun"].as_str()) else { continue };
-            changes.push((ms, at, lun.into(), value["access"] == "read-write"));
+            changes.push((ms, at, lun.into(), value["access"].as_str().unwrap_or_default().into()));
         }
     }
     // What is taken away in a millisecond comes before what is given in it: a lock is noted after it holds.
-    changes.sort_by_key(|c| (c.0, c.3));
+    changes.sort_by_key(|(ms, _, _, access)| (*ms, access == "read-write"));
+    changes
+}
+
+/// I1, from the arrays' own logs: the moments at which both copies of a LUN were writable to VMs, in words.
+#[must_use]
+pub fn both_writable(first: &str, second: &str) -> Vec<String> {
     let mut writable: BTreeMap<String, [bool; 2]> = BTreeMap::new();
     let mut wrong = Vec::new();
-    for (ms, at, lun, now) in changes {
+    for (ms, at, lun, access) in changes([first, second]) {
         let sides = writable.entry(lun.clone()).or_default();
-        sides[at] = now;
+        sides[at] = access == "read-write";
         if sides == &[true, true] {
             wrong.push(format!("{lun}: both copies were writable at {ms} ms"));
         }
     }
     wrong
+}
+
+/// From the same logs: whether the first site's array was dead before the last of its LUNs was writable at the second.
+#[must_use]
+pub fn died_in_between(first: &str, second: &str) -> bool {
+    let mut dark: BTreeSet<String> = BTreeSet::new();
+    let mut after = false;
+    for (_, at, lun, access) in changes([first, second]) {
+        match (at, access.as_str()) {
+            (0, "dark") => drop(dark.insert(lun)),
+            (1, "read-write") => after = dark.contains(&lun),
+            _ => {}
+        }
+    }
+    after
 }
 
 #[cfg(test)]
@@ -195,5 +217,16 @@ mod tests {
         let first = log(1, "read-write") + &log(50, "read-only");
         assert!(both_writable(&first, &log(60, "read-write")).is_empty());
         assert_eq!(both_writable(&first, &log(40, "read-write")).len(), 1);
+    }
+
+    #[test]
+    fn an_array_that_dies_too_late_or_never_is_seen() {
+        let log = |ms, lun, access| format!("{{\"ms\":{ms},\"lun\":\"{lun}\",\"access\":\"{access}\"}}\n");
+        let first = log(40, "a", "lost") + &log(40, "b", "lost") + &log(50, "a", "dark") + &log(50, "b", "dark");
+        let second = log(45, "a", "read-write") + &log(60, "b", "read-write");
+        assert!(died_in_between(&first, &second));
+        assert!(!died_in_between(&first, &second.replace("60", "46")));
+        assert!(!died_in_between(&log(40, "a", "lost"), &second));
+        assert!(!died_in_between(&first, ""));
     }
 }

@@ -382,6 +382,12 @@ pub fn clock(at: Millis) -> String {
     if minutes < 60 { format!("{minutes}:{rest}") } else { format!("{}:{:02}:{rest}", minutes / 60, minutes % 60) }
 }
 
+/// A time in a timeline of the lab: minutes, seconds and milliseconds.
+#[must_use]
+pub fn milliseconds(ms: u64) -> String {
+    format!("{}:{:02}.{:03}", ms / 60_000, ms / 1000 % 60, ms % 1000)
+}
+
 /// A span of time with one digit after the point.
 #[must_use]
 pub fn span(t: Millis) -> String {

@@ -241,6 +241,8 @@ impl GroupState {
         }
         self.record.protection = Protection::Unprotected;
         self.unmark();
+        // D4: what was lost here is as good as new. Its owner has replicated in full, or it could not release it (F8).
+        self.record.returning.clear();
         self.record.latch = None;
         self.record.kept = false;
         self.record.window = None;

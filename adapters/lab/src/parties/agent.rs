@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 use farshore_core::authority::agent::{AgentEffect, AgentFact, SiteAgent};
-use farshore_core::ids::{GroupKey, Side};
+use farshore_core::ids::{Epoch, GroupKey, Side};
 use farshore_core::inventory::Site;
 use farshore_journal::Store;
 use farshore_qemu::array::Mode;
@@ -15,7 +15,7 @@ use farshore_qemu::clock;
 
 use super::{Caller, Ear, FromAgent, FromArbiter, FromOffice, ToAgent, ToArbiter, ToOffice, Wire};
 use crate::deployment::armed;
-use crate::run::Failed;
+use crate::failed::Failed;
 
 /// What an agent is told.
 #[derive(Clone, Debug)]
@@ -59,6 +59,7 @@ fn take(args: &AgentArgs, name: &str) -> Result<Store, Failed> {
 enum Heard {
     Fact(AgentFact),
     Manager(Caller),
+    Enforced(GroupKey, Epoch),
     Left(Caller, GroupKey, u64),
     Look(Caller, GroupKey),
 }
@@ -107,7 +108,7 @@ fn hear(tell: &Sender<Heard>, caller: &Caller, said: ToAgent) {
         ToAgent::Manager => Heard::Manager(caller.clone()),
         ToAgent::Claim(claim) => Heard::Fact(AgentFact::Claim(claim)),
         ToAgent::Acquire { group, forced } => Heard::Fact(AgentFact::Acquire { group, forced }),
-        ToAgent::Enforced(group) => Heard::Fact(AgentFact::Enforced(group)),
+        ToAgent::Enforced { group, epoch } => Heard::Enforced(group, epoch),
         ToAgent::Note(note) => Heard::Fact(AgentFact::Note(note)),
         ToAgent::Left { group, n } => Heard::Left(caller.clone(), group, n),
         ToAgent::Look(group) => Heard::Look(caller.clone(), group),
@@ -125,8 +126,11 @@ impl Serving {
                 Ok(Heard::Manager(caller)) => self.manager = Some(caller),
                 Ok(Heard::Left(caller, group, n)) => {
                     let left = self.machine.authority(&self.site, clock::now(), group);
-                    caller.say(&FromAgent::Left { n, ms: left.map(|left| left.0) });
+                    caller.say(&FromAgent::Left { n, ms: left.map(|left| left.0), epoch: self.epoch(group) });
                 }
+                // What ended in another epoch is no news of this one.
+                Ok(Heard::Enforced(group, epoch)) if epoch != self.epoch(group) => {}
+                Ok(Heard::Enforced(group, _)) => self.handle(AgentFact::Enforced(group))?,
                 Ok(Heard::Look(caller, group)) => {
                     caller.say(&FromAgent::Record(self.machine.record(&self.site, group).copied()));
                 }
@@ -134,6 +138,10 @@ impl Serving {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
+    }
+
+    fn epoch(&self, group: GroupKey) -> Epoch {
+        self.machine.record(&self.site, group).map_or(Epoch::default(), |record| record.authority.epoch())
     }
 
     fn handle(&mut self, fact: AgentFact) -> Result<(), Failed> {

@@ -13,7 +13,7 @@ use farshore_qemu::clock;
 
 use super::{Caller, Ear, FromArbiter, ToArbiter};
 use crate::deployment::armed;
-use crate::run::Failed;
+use crate::failed::Failed;
 
 /// What an arbiter is told.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
-use farshore_core::ids::GroupKey;
+use farshore_core::ids::{Epoch, GroupKey};
 use farshore_core::time::{Instant, Millis};
 use farshore_qemu::clock;
 
@@ -29,12 +29,14 @@ pub(crate) trait Held {
 /// Enforces until told to stop.
 pub(crate) struct Enforcer {
     wire: Wire,
-    answers: Receiver<(u64, Option<u64>)>,
+    answers: Receiver<(u64, Millis, Epoch)>,
     group: GroupKey,
     period: Duration,
     asked: BTreeMap<u64, Instant>,
     last: u64,
     until: Option<Instant>,
+    /// Of the authority that it had last.
+    epoch: Epoch,
 }
 
 impl Enforcer {
@@ -42,12 +44,12 @@ impl Enforcer {
     pub(crate) fn new(agent: SocketAddr, group: GroupKey, renewal: Millis) -> Self {
         let (tell, answers) = channel();
         let wire = Wire::to(agent, None, move |said| {
-            if let FromAgent::Left { n, ms } = said {
-                let _ = tell.send((n, ms));
+            if let FromAgent::Left { n, ms: Some(ms), epoch } = said {
+                let _ = tell.send((n, Millis(ms), epoch));
             }
         });
         let period = Duration::from_millis((renewal.0 / 10).max(10));
-        Self { wire, answers, group, period, asked: BTreeMap::new(), last: 0, until: None }
+        Self { wire, answers, group, period, asked: BTreeMap::new(), last: 0, until: None, epoch: Epoch::default() }
     }
 
     /// Enforces on what is held.
@@ -60,13 +62,14 @@ impl Enforcer {
             if covered {
                 (looks, report) = (0, false);
             } else {
-                report |= was_covered;
                 looks = if held.runs() { looks + 1 } else { 0 };
                 if looks >= LOOKS || (was_covered && looks > 0) {
                     held.end();
+                    report = true;
                 }
+                // What was not there when authority ran out, because it had been moved, nobody has ended.
                 if report {
-                    self.wire.send(&ToAgent::Enforced(self.group));
+                    self.wire.send(&ToAgent::Enforced { group: self.group, epoch: self.epoch });
                 }
             }
             was_covered = covered;
@@ -87,10 +90,11 @@ impl Enforcer {
             if due <= now {
                 return;
             }
-            if let Ok((n, ms)) = self.answers.recv_timeout(Duration::from_millis((due - now).0))
-                && let (Some(asked), Some(ms)) = (self.asked.get(&n), ms)
+            if let Ok((n, ms, epoch)) = self.answers.recv_timeout(Duration::from_millis((due - now).0))
+                && let Some(asked) = self.asked.get(&n)
             {
-                self.until = self.until.max(Some(*asked + Millis(ms)));
+                self.until = self.until.max(Some(*asked + ms));
+                self.epoch = self.epoch.max(epoch);
             }
         }
     }

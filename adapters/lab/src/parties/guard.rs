@@ -14,7 +14,7 @@ use farshore_qemu::{LabError, clock, running};
 
 use super::enforcer::{Enforcer, Held};
 use crate::deployment::armed;
-use crate::run::Failed;
+use crate::failed::Failed;
 
 /// What a guard is told.
 #[derive(Clone, Debug)]

@@ -16,7 +16,7 @@ pub use arbiter::{ArbiterArgs, run_arbiter};
 use farshore_core::authority::agent::{AgentRecord, Claim, Told};
 use farshore_core::authority::arbiter::ArbiterRecord;
 use farshore_core::authority::wire::{Denial, Note, Reply, Request};
-use farshore_core::ids::{GroupKey, LunKey};
+use farshore_core::ids::{Epoch, GroupKey, LunKey};
 use farshore_core::operation::{Op, ReplicationSeen};
 pub use guard::{GuardArgs, run_guard, side};
 pub(crate) use remote::Remote;
@@ -36,8 +36,8 @@ pub(crate) enum ToAgent {
     Acquire { group: GroupKey, forced: bool },
     /// An enforcer: how long may it run? (O2)
     Left { group: GroupKey, n: u64 },
-    /// An enforcer has ended it (O3).
-    Enforced(GroupKey),
+    /// An enforcer has ended what ran under its authority in this epoch (O3).
+    Enforced { group: GroupKey, epoch: Epoch },
     /// The peer's agent says something.
     Note(Note),
     /// The lab: what is durable?
@@ -49,9 +49,17 @@ pub(crate) enum ToAgent {
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FromAgent {
     Told(Told),
-    Denied { group: GroupKey, why: Denial },
+    Denied {
+        group: GroupKey,
+        why: Denial,
+    },
     Silent(bool),
-    Left { n: u64, ms: Option<u64> },
+    /// To an enforcer: what is left, and in which epoch.
+    Left {
+        n: u64,
+        ms: Option<u64>,
+        epoch: Epoch,
+    },
     Record(Option<AgentRecord>),
 }
 

@@ -17,7 +17,7 @@ use super::enforcer::{Enforcer, Held};
 use super::relay::Relay;
 use super::wire::ask_once;
 use super::{Ear, FromAgent, FromArbiter, ToAgent, ToArbiter, office};
-use crate::run::Failed;
+use crate::failed::Failed;
 use crate::site::Site;
 
 /// How a site is called on the command line of its parts.

@@ -1,6 +1,5 @@
-//! Runs in which sites cannot talk, or a party is gone: with an arbiter, agents and guards, each a process of its own.
+//! Runs in which sites cannot talk, a party is gone, or a group moves and nobody else must take it for lost: with an arbiter, agents and guards, each a process of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use farshore_core::authority::proof::Proof;
@@ -8,16 +7,15 @@ use farshore_core::ids::Side;
 use farshore_core::time::{Instant, Millis};
 use farshore_qemu::{clock, verdict};
 
-use super::{Failed, Lab, Notice, Options, Scenario, watcher};
+use super::Lab;
 use crate::deployment::VMS;
+use crate::options::Options;
 use crate::parties::Parties;
-use crate::report::{Mark, Report};
-
-type Marks = Arc<Mutex<Vec<Mark>>>;
+use crate::report::Report;
+use crate::{Failed, Scenario};
 
 impl Lab<'_> {
     pub(super) fn go_apart(&mut self, options: &Options) -> Result<Report, Failed> {
-        let marks = Marks::default();
         self.build(options)?;
         self.step("the arbiter and two agents start");
         let mut parties = Parties::start(&self.cellar, (&options.exe, &self.dir), options.mode, &self.sites)?;
@@ -27,18 +25,18 @@ impl Lab<'_> {
         let lease = Duration::from_millis(renewal.0 * 6);
         parties.enforce(&self.sites, renewal)?;
         self.start_guests()?;
-        self.protect(options, &marks, Some(&parties))?;
-        self.wait("the arming of the group", 60, || {
-            parties.recorded().is_some_and(|r| r.armed() && matches!(r.proof, Proof::Fit { .. }))
-        })?;
+        self.start_managers(options, Some(&parties))?;
+        self.await_arming(&parties)?;
         self.step("the VMs run, protected and armed");
         self.pause(options.calm)?;
         let lost_at = clock::now();
         match options.scenario {
-            Scenario::Lun => {}
-            Scenario::Site => self.site(&mut parties, &marks, lost_at)?,
-            Scenario::Partition => self.partition(&parties, &marks, lost_at)?,
-            Scenario::Manager => self.manager(&parties, &marks, lease)?,
+            Scenario::Lun | Scenario::Array => {}
+            Scenario::Planned => self.planned(options, lost_at)?,
+            Scenario::Failback => self.failback(options, &parties, lost_at)?,
+            Scenario::Site => self.site(&mut parties, lost_at)?,
+            Scenario::Partition => self.partition(&parties, lost_at)?,
+            Scenario::Manager => self.manager(&parties, lease)?,
             Scenario::Arbiter => self.arbiter(&mut parties, lease)?,
             Scenario::Agent => self.agent(&mut parties, lease)?,
         }
@@ -46,33 +44,37 @@ impl Lab<'_> {
         if options.scenario.stays() {
             self.pause(Duration::from_secs(1))?;
         }
-        let marks = marks.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if options.scenario.stays() {
-            self.judge_stayed(options, (lost_at, over), &marks)
-        } else {
-            self.judge(options, lost_at, &marks)
+        match options.scenario {
+            Scenario::Manager | Scenario::Arbiter | Scenario::Agent => self.judge_stayed(options, (lost_at, over)),
+            Scenario::Failback => self.judge_trip(options, lost_at),
+            Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Site | Scenario::Partition => {
+                self.judge(options, lost_at)
+            }
         }
     }
 
-    fn step(&self, what: &'static str) {
-        (self.progress)(Notice::Step(what));
+    /// The arbiter has the owner's proof, and what both sites know of the group.
+    pub(super) fn await_arming(&self, parties: &Parties) -> Result<(), Failed> {
+        self.wait("the arming of the group", 60, || {
+            parties.recorded().is_some_and(|r| r.armed() && matches!(r.proof, Proof::Fit { .. }))
+        })
     }
 
     /// Everything at alder is killed at once.
-    fn site(&mut self, parties: &mut Parties, marks: &Marks, lost_at: Instant) -> Result<(), Failed> {
+    fn site(&mut self, parties: &mut Parties, lost_at: Instant) -> Result<(), Failed> {
         self.step("everything at alder is killed: VMs, guards, agent, array, manager");
         parties.lose_site(0);
         self.sites[0].hosts.end_all();
         self.sites[0].array.kill();
         self.sites[0].manager = None;
-        self.await_recovery(marks, lost_at, false)
+        self.await_recovery((lost_at, 1), lost_at, false)
     }
 
     /// Every wire out of alder is cut, and mended later.
-    fn partition(&self, parties: &Parties, marks: &Marks, lost_at: Instant) -> Result<(), Failed> {
+    fn partition(&self, parties: &Parties, lost_at: Instant) -> Result<(), Failed> {
         self.step("every wire out of alder is cut: to the arbiter, to the other agent, manager and array");
         parties.cut_off(0, true);
-        self.await_recovery(marks, lost_at, false)?;
+        self.await_recovery((lost_at, 1), lost_at, false)?;
         self.step("the wires are mended");
         parties.cut_off(0, false);
         self.wait("alder's learning that its group has moved", 120, || {
@@ -83,12 +85,13 @@ impl Lab<'_> {
     }
 
     /// Alder's manager is lost, for three leases.
-    fn manager(&mut self, parties: &Parties, marks: &Marks, lease: Duration) -> Result<(), Failed> {
+    fn manager(&mut self, parties: &Parties, lease: Duration) -> Result<(), Failed> {
         self.step("alder's manager is lost, and nothing else");
         self.sites[0].manager = None;
         self.pause(lease * 3)?;
         self.step("it starts again, from its journal");
-        self.sites[0].manage(parties.manager(1), watcher(Side::One, marks), Some(parties.agent(0)))?;
+        let watcher = self.watcher(Side::One);
+        self.sites[0].manage(parties.manager(1), watcher, Some(parties.agent(0)))?;
         self.wait("the manager's return", 60, || self.view(0).is_some_and(|v| v.active && v.idle && v.protected))
     }
 
@@ -117,25 +120,13 @@ impl Lab<'_> {
         self.wait("the arming of the group", 60, || parties.recorded().is_some_and(|r| r.armed()))
     }
 
-    fn judge_stayed(
-        &mut self,
-        options: &Options,
-        (lost_at, over): (Instant, Instant),
-        marks: &[Mark],
-    ) -> Result<Report, Failed> {
-        for site in &mut self.sites {
-            site.manager = None;
-            site.hosts.end_all();
-        }
+    fn judge_stayed(&mut self, options: &Options, (lost_at, over): (Instant, Instant)) -> Result<Report, Failed> {
+        self.rest();
         let mut vms = Vec::new();
         for (vm, _) in VMS {
-            let disk = match self.sites[0].array.device(vm) {
-                Some(device) => verdict::disk(&device)?,
-                None => Default::default(),
-            };
-            let text = std::fs::read_to_string(self.sites[0].dir.join(format!("{vm}.said"))).unwrap_or_default();
+            let (text, disk) = (self.words(0, vm), self.disk(0, vm)?);
             vms.push(verdict::judge_stayed(vm, &text, &self.said(1, vm), &disk, over.0));
         }
-        Ok(Report::new((options.mode, options.scenario), lost_at, marks, vms, self.both_writable()))
+        Ok(self.report(options, lost_at, vms))
     }
 }

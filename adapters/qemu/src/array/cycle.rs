@@ -42,7 +42,11 @@ pub(super) struct Cycles {
     stop: AtomicBool,
     thread: Mutex<Option<JoinHandle<()>>>,
     lun: String,
+    stack: String,
     site: String,
+    /// The node whose content is copied.
+    node: String,
+    epoch: Epoch,
 }
 
 #[derive(Debug, Default)]
@@ -103,7 +107,7 @@ impl Drop for Cycles {
 
 impl Array {
     /// Source: cycles begin.
-    pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>) -> Result<(), LabError> {
+    pub(super) fn start_cycles(&self, unit: &mut Unit, peer: &Arc<Self>, epoch: Epoch) {
         let way = peer.replication_port();
         let cycles = Arc::new(Cycles {
             shared: Mutex::new(Shared::default()),
@@ -111,14 +115,16 @@ impl Array {
             stop: AtomicBool::new(false),
             thread: Mutex::new(None),
             lun: unit.lun.clone(),
+            stack: unit.stack.clone(),
             site: self.config.site.clone(),
+            node: unit.node.clone(),
+            epoch,
         });
         unit.source.cycles = Some(cycles.clone());
         let me = peer.peer.get().cloned().unwrap_or_default();
         let (there, of) = (Arc::downgrade(peer), cycles.clone());
         let thread = std::thread::spawn(move || run(&me, &there, &of, &way));
         *lock(&cycles.thread) = Some(thread);
-        Ok(())
     }
 
     /// Source: one cycle. Copies the whole LUN, or what has changed since the last one that was complete; whether it did.
@@ -127,17 +133,18 @@ impl Array {
     /// delay.
     fn copy(
         &self,
-        lun: &str,
+        of: &Cycles,
         whole: bool,
         way: &serde_json::Value,
         stopped: impl Fn() -> bool,
     ) -> Result<bool, LabError> {
-        let (node, job, bitmap) = (format!("to-{lun}"), format!("cycle-{lun}"), format!("since-{lun}"));
+        let (lun, stack, from) = (&of.lun, &of.stack, &of.node);
+        let (node, job, bitmap) = (format!("to-{stack}"), format!("cycle-{stack}"), format!("since-{stack}"));
         let to = json!({ "driver": "nbd", "node-name": node, "server": way, "export": format!("repl-{lun}"),
             "reconnect-delay": 0 });
         self.back.execute("blockdev-add", to)?;
         let backup = |sync: &str| {
-            let mut data = json!({ "job-id": job, "device": lun, "target": node, "sync": sync,
+            let mut data = json!({ "job-id": job, "device": from, "target": node, "sync": sync,
                 "on-source-error": "report", "on-target-error": "report", "auto-dismiss": false,
                 "speed": self.config.rate.unwrap_or(0) });
             if sync == "bitmap" {
@@ -148,11 +155,11 @@ impl Array {
         };
         let mut actions = vec![backup(if whole { "full" } else { "bitmap" })];
         if whole {
-            let old = self.back.execute("block-dirty-bitmap-remove", json!({ "node": lun, "name": bitmap }));
+            let old = self.back.execute("block-dirty-bitmap-remove", json!({ "node": from, "name": bitmap }));
             if !matches!(old, Ok(_) | Err(LabError::Refused { .. })) {
                 return old.map(|_| false);
             }
-            let add = json!({ "node": lun, "name": bitmap });
+            let add = json!({ "node": from, "name": bitmap });
             actions.insert(0, json!({ "type": "block-dirty-bitmap-add", "data": add }));
         }
         let began = self.back.execute("transaction", json!({ "actions": actions }));
@@ -179,15 +186,15 @@ impl Array {
     }
 
     /// Target: an overlay for the next cycle; its number, unless frames of this epoch are cut.
-    fn begin_cycle(&self, lun: &str) -> Result<Option<u64>, LabError> {
+    fn begin_cycle(&self, lun: &str, epoch: Epoch) -> Result<Option<u64>, LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(None) };
         let mut unit = lock(unit);
-        if unit.target.cut.is_some() || unit.writable_to_vms() {
+        if unit.target.refuses(epoch) || unit.writable_to_vms() {
             return Ok(None);
         }
         self.drop_delta(&mut unit)?;
-        let next = unit.target.point.unwrap_or(0) + 1;
-        let node = format!("{lun}-d{next}");
+        let next = unit.target.last + 1;
+        let node = format!("{}-d{next}", unit.stack);
         let file = self.config.dir.join(format!("{node}.qcow2"));
         add_overlay(&self.back, &file, &node, &unit.node, guest::LUN_BYTES)?;
         let id = format!("repl-{lun}");
@@ -195,8 +202,8 @@ impl Array {
         self.back.execute("block-export-add", export)?;
         unit.target.open = true;
         unit.target.delta = Some(next);
-        if unit.node != unit.lun {
-            let merge = json!({ "job-id": merge(lun), "device": node, "top-node": unit.node, "base-node": lun,
+        if unit.node != unit.stack {
+            let merge = json!({ "job-id": merge(&unit.stack), "device": node, "top-node": unit.node, "base-node": unit.stack,
                 "auto-dismiss": false });
             self.back.execute("block-commit", merge)?;
             unit.target.merging = true;
@@ -205,17 +212,17 @@ impl Array {
     }
 
     /// Target: the cycle is complete, its overlay is the new point.
-    fn end_cycle(&self, lun: &str, cycle: u64) -> Result<bool, LabError> {
+    fn end_cycle(&self, lun: &str, cycle: u64, epoch: Epoch) -> Result<bool, LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(false) };
         let mut unit = lock(unit);
-        if unit.target.delta != Some(cycle) || unit.target.cut.is_some() {
+        if unit.target.delta != Some(cycle) || unit.target.refuses(epoch) {
             return Ok(false);
         }
         self.back.delete_export(&format!("repl-{lun}"))?;
         self.end_merge(&mut unit, false)?;
         unit.target.delta = None;
-        unit.target.point = Some(cycle);
-        unit.node = format!("{lun}-d{cycle}");
+        (unit.target.point, unit.target.last) = (Some(cycle), cycle);
+        unit.node = format!("{}-d{cycle}", unit.stack);
         Ok(true)
     }
 
@@ -224,7 +231,7 @@ impl Array {
         let Some(delta) = unit.target.delta else { return Ok(()) };
         self.back.delete_export(&format!("repl-{}", unit.lun))?;
         self.end_merge(unit, true)?;
-        let node = format!("{}-d{delta}", unit.lun);
+        let node = format!("{}-d{delta}", unit.stack);
         self.back.delete_node(&node)?;
         self.back.delete_node(&format!("{node}-f"))?;
         unit.target.delta = None;
@@ -237,13 +244,13 @@ impl Array {
         if !std::mem::take(&mut unit.target.merging) {
             return Ok(());
         }
-        let job = merge(&unit.lun);
+        let job = merge(&unit.stack);
         if give_up && self.back.job(&job)?.is_some_and(|now| now["status"] != "concluded") {
             let _ = self.back.execute("block-job-cancel", json!({ "device": job, "force": true }));
             return self.back.conclude(&job, PATIENCE).map(drop);
         }
         if self.back.conclude(&job, CYCLE)? {
-            let merged = std::mem::replace(&mut unit.node, unit.lun.clone());
+            let merged = std::mem::replace(&mut unit.node, unit.stack.clone());
             self.back.delete_node(&merged)?;
             self.back.delete_node(&format!("{merged}-f"))?;
             let _ = std::fs::remove_file(self.config.dir.join(format!("{merged}.qcow2")));
@@ -277,8 +284,8 @@ fn time_of_lun(rate: u64) -> Duration {
     Duration::from_secs(guest::LUN_BYTES.div_ceil(rate.max(1)))
 }
 
-fn merge(lun: &str) -> String {
-    format!("merge-{lun}")
+fn merge(stack: &str) -> String {
+    format!("merge-{stack}")
 }
 
 /// Source: cycle after cycle, until told to stop or lost.
@@ -292,20 +299,20 @@ fn run(source: &Weak<Array>, target: &Weak<Array>, cycles: &Cycles, way: &serde_
         let began = clock::now();
         lock(&cycles.shared).begun += 1;
         let mut one = || -> Result<Option<u64>, LabError> {
-            let Some(number) = to.begin_cycle(&cycles.lun)? else { return Ok(None) };
-            if !from.copy(&cycles.lun, whole, way, || cycles.stopped())? {
+            let Some(number) = to.begin_cycle(&cycles.lun, cycles.epoch)? else { return Ok(None) };
+            if !from.copy(cycles, whole, way, || cycles.stopped())? {
                 return Ok(None);
             }
             // The source has forgotten what it copied: unless the peer takes it, all is copied again.
             whole = true;
-            whole = !to.end_cycle(&cycles.lun, number)?;
+            whole = !to.end_cycle(&cycles.lun, number, cycles.epoch)?;
             Ok((!whole).then_some(number))
         };
         let done = one();
         if let Err(error) = &done
             && !cycles.stopped()
         {
-            from.cellar.complain(&format!("a cycle of {} came to nothing: {error}", cycles.lun));
+            from.complain(&format!("a cycle of {} came to nothing: {error}", cycles.lun));
         }
         drop((from, to));
         let mut shared = lock(&cycles.shared);

@@ -3,6 +3,7 @@
 mod cycle;
 mod daemon;
 mod front;
+mod reverse;
 mod tail;
 mod unit;
 
@@ -11,7 +12,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use farshore_core::operation::{Failure, Goal, LunSeen, Token};
@@ -66,7 +67,9 @@ pub struct Array {
     peer: OnceLock<Weak<Self>>,
     /// Where its peer reaches it for replication, if not at its own port.
     door: OnceLock<SocketAddr>,
-    media: Vec<Process>,
+    media: Mutex<Vec<Process>>,
+    /// It has lost its power: it answers nothing.
+    dead: AtomicBool,
 }
 
 /// First port that is handed out on a lab's own address.
@@ -130,12 +133,14 @@ impl Array {
             log: Mutex::new(log),
             peer: OnceLock::new(),
             door: OnceLock::new(),
-            media,
+            media: Mutex::new(media),
+            dead: AtomicBool::new(false),
             config,
         };
-        for (lun, unit) in &array.units {
-            array.attach(lun)?;
-            array.present(&mut lock(unit), array.config.writable)?;
+        for unit in array.units.values() {
+            let mut unit = lock(unit);
+            array.attach(&unit.stack)?;
+            array.present(&mut unit, array.config.writable)?;
         }
         Ok(Arc::new(array))
     }
@@ -173,28 +178,28 @@ impl Array {
         lock(self.units.get(lun)?).device()
     }
 
-    /// Opens the medium of a LUN.
-    fn attach(&self, lun: &str) -> Result<(), LabError> {
-        let socket = self.config.dir.join(format!("{lun}.media"));
-        let medium = json!({ "driver": "nbd", "node-name": format!("{lun}-m"), "reconnect-delay": 0,
+    /// Opens the medium of a LUN, under the names of its stack.
+    fn attach(&self, stack: &str) -> Result<(), LabError> {
+        let socket = self.config.dir.join(format!("{stack}.media"));
+        let medium = json!({ "driver": "nbd", "node-name": format!("{stack}-m"), "reconnect-delay": 0,
             "server": { "type": "unix", "path": socket } });
         self.back.execute("blockdev-add", medium)?;
-        let node = json!({ "driver": "raw", "node-name": lun, "file": format!("{lun}-m") });
+        let node = json!({ "driver": "raw", "node-name": stack, "file": format!("{stack}-m") });
         self.back.execute("blockdev-add", node)?;
-        let shown = self.shown_first(lun);
-        if shown != lun {
+        let shown = self.shown_first(stack);
+        if shown != stack {
             let nothing = json!({ "driver": "null-co", "node-name": shown, "size": guest::LUN_BYTES });
             self.back.execute("blockdev-add", nothing)?;
         }
-        let view = json!({ "driver": "raw", "node-name": unit::view(lun), "file": shown });
+        let view = json!({ "driver": "raw", "node-name": unit::view(stack), "file": shown });
         self.back.execute("blockdev-add", view).map(drop)
     }
 
     /// What VMs would see of a LUN from the start. A copy that takes deltas shows nothing until it is taken: points are
     /// merged under it, and nobody may read it then.
-    fn shown_first(&self, lun: &str) -> String {
+    fn shown_first(&self, stack: &str) -> String {
         let takes_deltas = self.config.mode == Mode::Asynchronous && !self.config.writable;
-        if takes_deltas { format!("{lun}-nothing") } else { lun.into() }
+        if takes_deltas { format!("{stack}-nothing") } else { stack.into() }
     }
 
     /// Brings a LUN into a state. Commands below the highest that was applied are refused (J2).
@@ -215,7 +220,7 @@ impl Array {
             Goal::ReadOnly if unit.lost => Ok(()),
             Goal::ReadOnly => self.set_writable(&mut unit, false),
             Goal::ReadWrite => self.make_writable(&mut unit),
-            Goal::Replicating => self.replicate(&mut unit),
+            Goal::Replicating => self.replicate(&mut unit, token.epoch),
             Goal::Drained => self.drain(&mut unit),
             Goal::ReplicationStopped => self.stop_replication(&mut unit),
             Goal::Cut => self.cut(&mut unit, token.epoch),
@@ -235,16 +240,19 @@ impl Array {
         match applied {
             Ok(()) => Ok(Ok(self.seen(&unit))),
             Err(refused @ LabError::Refused { .. }) => {
-                self.cellar.complain(&format!("{lun} at {}: {refused}", self.config.site));
+                self.complain(&format!("{lun} at {}: {refused}", self.config.site));
                 Ok(Err(Failure::Failed))
             }
             Err(error) => Err(error),
         }
     }
 
-    /// What is to be seen of a LUN.
+    /// What is to be seen of a LUN; nothing, of an array that is dead.
     #[must_use]
     pub fn observe(&self, lun: &str) -> Option<LunSeen> {
+        if self.is_dead() {
+            return None;
+        }
         let unit = lock(self.units.get(lun)?);
         Some(self.seen(&unit))
     }
@@ -261,21 +269,22 @@ impl Array {
     /// The target daemon refuses.
     pub fn lose(&self, lun: &str) -> Result<(), LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(()) };
-        let fail = self.config.dir.join(format!("{lun}.FAIL"));
-        File::create(&fail).map_err(LabError::io(format!("making {}", fail.display())))?;
         let mut unit = lock(unit);
+        let fail = self.config.dir.join(format!("{}.FAIL", unit.stack));
+        File::create(&fail).map_err(LabError::io(format!("making {}", fail.display())))?;
         let in_sync = self.in_sync(&unit);
         unit.lose(in_sync);
         self.target.delete(unit.number)?;
         self.note(lun, "lost");
-        Ok(())
+        // While the peer still answers: a daemon waits for one that does not, and with it every other LUN.
+        self.stop_replication(&mut unit)
     }
 
     /// Its own write lease has run out: no LUN is writable to VMs any more (O3). Nobody's command, so without a token.
     pub fn withdraw(&self) {
         for unit in self.units.values() {
             if let Err(error) = self.set_writable(&mut lock(unit), false) {
-                self.cellar.complain(&error);
+                self.complain(&error);
             }
         }
     }
@@ -296,12 +305,26 @@ impl Array {
 
     /// The array loses its power: every program of it is killed, and nothing is written down by it any more.
     pub fn kill(&self) {
+        self.dead.store(true, Ordering::Relaxed);
         self.target.kill();
         self.front.kill();
         self.back.kill();
-        self.media.iter().for_each(Process::kill);
+        lock(&self.media).iter().for_each(Process::kill);
         // Nobody can write what nobody serves.
         self.units.keys().for_each(|lun| self.note(lun, "dark"));
+    }
+
+    /// Whether it has lost its power.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead.load(Ordering::Relaxed)
+    }
+
+    /// What goes wrong with an array that is dead goes wrong for that reason.
+    fn complain(&self, of: &impl std::fmt::Display) {
+        if !self.is_dead() {
+            self.cellar.complain(of);
+        }
     }
 
     /// Its own port for replication.

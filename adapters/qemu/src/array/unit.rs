@@ -30,6 +30,8 @@ const AT_ONCE: u64 = 16 * 1024;
 #[derive(Debug)]
 pub(super) struct Unit {
     pub(super) lun: String,
+    /// What its nodes, jobs and files are called by: like the LUN, until it is replaced.
+    pub(super) stack: String,
     pub(super) number: u16,
     /// Permanently lost.
     pub(super) lost: bool,
@@ -60,7 +62,10 @@ pub(super) struct Receiver {
     /// Frames of lower epochs are refused.
     pub(super) cut: Option<Epoch>,
     pub(super) open: bool,
+    /// The last complete point of the present replication.
     pub(super) point: Option<u64>,
+    /// Number of the last overlay that became part of this copy, of whatever replication.
+    pub(super) last: u64,
     /// The point before is being merged down.
     pub(super) merging: bool,
     /// The overlay that a cycle writes to.
@@ -75,6 +80,7 @@ impl Unit {
     pub(super) fn new(lun: &str, number: u16) -> Self {
         Self {
             lun: lun.into(),
+            stack: lun.into(),
             number,
             lost: false,
             writable: false,
@@ -138,7 +144,7 @@ impl Array {
         if self.config.mode == Mode::Asynchronous || !unit.source.running {
             return None;
         }
-        let job = format!("mirror-{}", unit.lun);
+        let job = format!("mirror-{}", unit.stack);
         // Where QEMU does not say it itself, a write on its way looks like one that is missing: it is looked at again.
         for _ in 0..LOOKS {
             let job = self.back.block_job(&job).ok()??;
@@ -155,15 +161,15 @@ impl Array {
     /// Shows a LUN to VMs: through the front daemon, as a file, as a logical unit. Once and for all: what VMs may do is
     /// the target's to say, and what they see is a view that can be moved to another node under them.
     pub(super) fn present(&self, unit: &mut Unit, writable: bool) -> Result<(), LabError> {
-        let (lun, export) = (&unit.lun, format!("front-{}", unit.lun));
-        let nbd = json!({ "type": "nbd", "id": export, "node-name": view(lun), "name": export, "writable": true });
+        let (stack, export) = (&unit.stack, format!("front-{}", unit.stack));
+        let nbd = json!({ "type": "nbd", "id": export, "node-name": view(stack), "name": export, "writable": true });
         self.back.execute("block-export-add", nbd)?;
         let server = json!({ "type": "inet", "host": self.nbd.ip().to_string(), "port": self.nbd.port().to_string() });
-        let node = json!({ "driver": "nbd", "node-name": lun, "server": server, "export": export,
+        let node = json!({ "driver": "nbd", "node-name": stack, "server": server, "export": export,
             "reconnect-delay": 0 });
         self.front.execute("blockdev-add", node)?;
-        let mount = Mount::new(&self.cellar, self.config.dir.join(format!("{lun}.dev")))?;
-        let fuse = json!({ "type": "fuse", "id": lun, "node-name": lun, "mountpoint": mount.path,
+        let mount = Mount::new(&self.cellar, self.config.dir.join(format!("{stack}.dev")))?;
+        let fuse = json!({ "type": "fuse", "id": stack, "node-name": stack, "mountpoint": mount.path,
             "writable": true, "growable": false });
         self.front.execute("block-export-add", fuse)?;
         self.target.add(unit.number, &mount.path)?;
@@ -183,35 +189,40 @@ impl Array {
         Ok(())
     }
 
-    /// VMs see the last complete point from now on, and may write it. Nobody has read through the view before.
+    /// VMs see the last complete point from now on, and may write it.
     pub(super) fn make_writable(&self, unit: &mut Unit) -> Result<(), LabError> {
         if unit.writable {
             return Ok(());
         }
-        if unit.node != unit.lun || self.shown_first(&unit.lun) != unit.lun {
-            let moved = json!({ "driver": "raw", "node-name": view(&unit.lun), "file": unit.node });
+        if self.config.mode == Mode::Asynchronous {
+            let moved = json!({ "driver": "raw", "node-name": view(&unit.stack), "file": unit.node });
             self.back.execute("blockdev-reopen", json!({ "options": [moved] }))?;
         }
-        self.set_writable(unit, true)
+        Self::forget_what_was_read(unit)?;
+        self.set_writable(unit, true)?;
+        // What VMs write is no point of any replication.
+        unit.target.point = None;
+        Ok(())
     }
 
     /// P1: replicates to the peer's copy. Goes on where it runs.
-    pub(super) fn replicate(&self, unit: &mut Unit) -> Result<(), LabError> {
+    pub(super) fn replicate(&self, unit: &mut Unit, epoch: Epoch) -> Result<(), LabError> {
         if unit.source.running {
             return Ok(());
         }
         let Some(peer) = self.peer() else { return Ok(()) };
+        peer.become_target(&unit.lun, epoch)?;
         match self.config.mode {
-            Mode::Asynchronous => self.start_cycles(unit, &peer)?,
+            Mode::Asynchronous => self.start_cycles(unit, &peer, epoch),
             Mode::Synchronous => {
                 peer.open_for_frames(&unit.lun)?;
-                let (job, node) = (format!("mirror-{}", unit.lun), format!("to-{}", unit.lun));
+                let (job, node) = (format!("mirror-{}", unit.stack), format!("to-{}", unit.stack));
                 let to = self.way_to_peer(unit, &peer)?;
                 let to = json!({ "driver": "nbd", "node-name": node, "server": to,
                     "export": format!("repl-{}", unit.lun), "reconnect-delay": 10 });
                 self.back.delete_node(&node)?;
                 self.back.execute("blockdev-add", to)?;
-                let mut mirror = json!({ "job-id": job, "device": view(&unit.lun), "target": node, "sync": "full",
+                let mut mirror = json!({ "job-id": job, "device": view(&unit.stack), "target": node, "sync": "full",
                     "copy-mode": "write-blocking", "on-source-error": "stop", "on-target-error": "stop",
                     "auto-dismiss": false });
                 if self.config.rate.is_some() {
@@ -235,7 +246,7 @@ impl Array {
     /// What is zero costs nothing there.
     fn way_to_peer(&self, unit: &mut Unit, peer: &Self) -> Result<serde_json::Value, LabError> {
         let Some(rate) = self.config.rate else { return Ok(peer.replication_port()) };
-        let socket = self.config.dir.join(format!("{}.wan", unit.lun));
+        let socket = self.config.dir.join(format!("{}.wan", unit.stack));
         if unit.source.wan.as_ref().is_none_or(|wan| !wan.runs()) {
             let _ = std::fs::remove_file(&socket);
             let uri = format!("uri=nbd://{}/repl-{}", peer.door(), unit.lun);
@@ -244,7 +255,7 @@ impl Array {
             let rate = format!("rate={}", rate.saturating_mul(8));
             let at = socket.display().to_string();
             let args = ["-f", "-U", &at, "--filter=rate", "nbd", &uri, &rate, &burst];
-            let log = self.config.dir.join(format!("{}.wan.log", unit.lun));
+            let log = self.config.dir.join(format!("{}.wan.log", unit.stack));
             let wan = Process::start(&self.cellar, "nbdkit", "nbdkit", &args.map(Into::into), &log)?;
             // Its socket is there before it listens.
             wan.until("its socket", crate::qmp::PATIENCE, || UnixStream::connect(&socket).is_ok())?;
@@ -257,17 +268,9 @@ impl Array {
     fn open_for_frames(&self, lun: &str) -> Result<(), LabError> {
         let Some(unit) = self.units.get(lun) else { return Ok(()) };
         let mut unit = lock(unit);
-        if unit.target.cut.is_some() || unit.writable {
-            let reason = "it takes no frames: it is writable, or was taken over".into();
-            return Err(LabError::Refused {
-                monitor: self.config.site.clone(),
-                command: format!("replicating {lun}"),
-                reason,
-            });
-        }
         if !unit.target.open {
             let id = format!("repl-{lun}");
-            let export = json!({ "type": "nbd", "id": id, "node-name": lun, "name": id, "writable": true });
+            let export = json!({ "type": "nbd", "id": id, "node-name": unit.stack, "name": id, "writable": true });
             self.back.execute("block-export-add", export)?;
             unit.target.open = true;
         }
@@ -282,7 +285,7 @@ impl Array {
         if let Some(cycles) = unit.source.cycles.clone() {
             return cycles.drain(DRAIN);
         }
-        let job = format!("mirror-{}", unit.lun);
+        let job = format!("mirror-{}", unit.stack);
         self.back.execute("block-job-cancel", json!({ "device": job }))?;
         let complete = self.back.conclude(&job, DRAIN)?;
         self.forget_way(unit)?;
@@ -297,7 +300,7 @@ impl Array {
             unit.source.running = false;
             return Ok(());
         }
-        let job = format!("mirror-{}", unit.lun);
+        let job = format!("mirror-{}", unit.stack);
         if self.back.job(&job)?.is_some() {
             self.back.execute("block-job-cancel", json!({ "device": job, "force": true }))?;
             self.back.conclude(&job, crate::qmp::PATIENCE)?;
@@ -308,15 +311,15 @@ impl Array {
     }
 
     fn forget_way(&self, unit: &mut Unit) -> Result<(), LabError> {
-        self.back.delete_node(&format!("to-{}", unit.lun))?;
+        self.back.delete_node(&format!("to-{}", unit.stack))?;
         unit.source.wan = None;
         Ok(())
     }
 }
 
 /// The node through which VMs see a LUN.
-pub(super) fn view(lun: &str) -> String {
-    format!("{lun}-view")
+pub(super) fn view(stack: &str) -> String {
+    format!("{stack}-view")
 }
 
 pub(super) fn not_drained(site: &str, lun: &str) -> LabError {
