@@ -28,6 +28,7 @@ impl World {
         out.applied = applied;
         if applied {
             self.forget_dead_commands(setup);
+            self.renumber_probes(setup);
             self.rebase(setup);
         }
         out

@@ -178,7 +178,7 @@ pub(crate) fn on_event(world: &mut World, side: Side, event: &Event) {
 /// A record of a site becomes durable.
 pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Option<&GroupRecord>, new: &GroupRecord) {
     let Some(group) = setup.inventory().groups.find(new.group) else { return };
-    world.written(side, new.group);
+    world.written(setup, side, new.group);
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     m5::durable(world, old, new);
