@@ -10,9 +10,24 @@ use crate::setup::{Object, Setup};
 use crate::world::{Desk, World};
 
 impl World {
+    /// The world that stands for this one, and for all others that nobody can tell from it.
+    #[must_use]
+    pub fn canonical(&self, setup: &Setup) -> Self {
+        let mut world = self.clone();
+        world.normalise(setup);
+        world
+    }
+
+    /// Makes it canonical.
+    pub(crate) fn normalise(&mut self, setup: &Setup) {
+        self.forget_dead_commands(setup);
+        self.renumber_probes(setup);
+        self.rebase(setup);
+    }
+
     /// Reduced: a command that its object refuses now will be refused for ever; if the manager that issued it is gone,
     /// too, nobody hears of that. Worlds with and without it are the same world.
-    pub(crate) fn forget_dead_commands(&mut self, setup: &Setup) {
+    fn forget_dead_commands(&mut self, setup: &Setup) {
         if !setup.reduced {
             return;
         }
@@ -32,7 +47,7 @@ impl World {
 
     /// Reduced: probes are numbered on without end while a contradiction lasts (D3). Of a number matters only which of
     /// the answers that may still come are not older: those on their way, and those to the newest probe or a later one.
-    pub(crate) fn renumber_probes(&mut self, setup: &Setup) {
+    fn renumber_probes(&mut self, setup: &Setup) {
         if !setup.reduced {
             return;
         }

@@ -144,7 +144,10 @@ fn unbroken(world: &World, property: &str) -> Result<(), &'static str> {
 pub(crate) fn before_fact(world: &mut World, setup: &Setup, side: Side, fact: &Fact) {
     match fact {
         Fact::Message(message) => f3::told(world, setup, side, message),
-        Fact::Answer { id, attempt, outcome } => world.ghost.answered(side, *id, *attempt, outcome.as_ref().ok()),
+        // What an earlier manager asked for tells this one nothing (J4).
+        Fact::Answer { id, attempt, outcome } if attempt / 256 == world.node(side).boot => {
+            world.ghost.answered(side, *id, *attempt, outcome.as_ref().ok());
+        }
         Fact::Observed { group, target, seen: Some(seen) } => {
             world.ghost.observed(side, *group, *target, seen);
         }

@@ -7,7 +7,7 @@ const LIMIT: usize = 5_000;
 
 /// What people care about in the end.
 #[derive(Debug, PartialEq)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// At which sites each VM runs.
     runs: Vec<[bool; 2]>,
     /// Who is active for each group, at which epoch.
@@ -15,7 +15,7 @@ pub struct Ending {
 }
 
 /// How a world has ended.
-pub fn ending(setup: &Setup, world: &World) -> Ending {
+pub(crate) fn ending(setup: &Setup, world: &World) -> Ending {
     let vms = (0..setup.inventory().vms.len()).map(VmIx::from_at);
     let runs = vms.map(|v| Side::BOTH.map(|s| world.runs(s, v))).collect();
     let owner = |g| {
@@ -27,7 +27,7 @@ pub fn ending(setup: &Setup, world: &World) -> Ending {
 
 /// Carries on by itself to rest, at least for so many actions; `next` may put another action in the place of what would
 /// happen. What happened, and where it ended; `None`: what was put there is not possible.
-pub fn run(
+pub(crate) fn run(
     setup: &Setup,
     start: &World,
     least: usize,
