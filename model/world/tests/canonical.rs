@@ -134,8 +134,8 @@ fn dead_commands_make_no_difference() {
             let dead = |op: &Op| {
                 op.attempt / 256 < boot && world.kept(setup, side, op).is_some_and(|kept| refuses(kept, op.id.token))
             };
-            let of_side = seen.iter().filter(|(n, s, op)| n == name && *s == side && dead(op));
-            if let Some((_, _, op)) = of_side.last() {
+            let mut of_side = seen.iter().filter(|(n, s, op)| n == name && *s == side && dead(op));
+            if let Some((_, _, op)) = of_side.next_back() {
                 tried += 1;
                 let mut other = quiet.clone();
                 let (ops, flight) = (&mut other.desks[side.at()].ops, Flight { item: *op, late: tried % 2 == 0 });
