@@ -33,6 +33,6 @@ fn rows_are_read_as_they_are_written() {
         assert_eq!(Row::read(&row.line()).as_ref(), Some(row));
     }
     assert_eq!(Row::read("no row"), None);
-    let again = merged(&merged("", &[silent]), &[row.clone()]);
+    let again = merged(&merged("", &[silent]), std::slice::from_ref(&row));
     assert_eq!(again, format!("{HEADER}\n{}\n", row.line()), "the newer row stands");
 }
