@@ -222,6 +222,17 @@ impl Grouping {
         }
     }
 
+    /// Numbers of probes that cases go by.
+    pub(crate) fn probes(&self) -> impl Iterator<Item = ProbeId> + '_ {
+        self.window.iter().chain(&self.over).flat_map(|w| w.cases.values()).map(Case::probe)
+    }
+
+    /// Probes get other numbers.
+    pub(crate) fn renumber(&mut self, to: impl Fn(ProbeId) -> ProbeId) {
+        let windows = self.window.iter_mut().chain(&mut self.over);
+        windows.flat_map(|w| w.cases.values_mut()).for_each(|case| case.renumber(&to));
+    }
+
     /// The case of a LUN. It is in one group at most (G4), which may be over and not yet handed out.
     fn case(&mut self, lun: LunIx) -> Option<&mut Case> {
         let over = self.over.as_mut().and_then(|w| w.cases.get_mut(&lun));

@@ -38,6 +38,8 @@ pub enum Guard {
     J2Turn,
     /// J3: a time-out is a doubt, not an answer.
     J3,
+    /// J5: a restarted manager compares its journal with what the peer or the agent knows.
+    J5,
     /// F3: a site that has released a group adopts no record of it until the peer gives its promise back.
     F3NoReturn,
     /// F4: an arbiter's record only ever goes forward.
@@ -84,7 +86,7 @@ pub enum Guard {
 
 impl Guard {
     /// Every guard.
-    pub const ALL: [Self; 37] = [
+    pub const ALL: [Self; 38] = [
         Self::D3,
         Self::M1Side,
         Self::M1Epoch,
@@ -101,6 +103,7 @@ impl Guard {
         Self::J2Token,
         Self::J2Turn,
         Self::J3,
+        Self::J5,
         Self::F3NoReturn,
         Self::F4Forward,
         Self::O1,

@@ -3,111 +3,13 @@
 
 mod support;
 
-use farshore_core::error::RestoreError;
-use farshore_core::ids::{GroupKey, LunKey, VmKey};
+use farshore_core::error::{Rejected, RestoreError};
+use farshore_core::ids::{GroupKey, LunKey};
 use farshore_core::record::{Records, VERSION, Work};
-use farshore_core::spec::{Deployment, Recovery, SitePolicy, Vm};
-use farshore_core::waiver::{Operator, Override, Waiver};
-use farshore_core::{Command, Effects, Instant, RecoveryManager};
+use farshore_core::{Effects, Fact, Instant, RecoveryManager};
 use proptest::prelude::*;
-use support::{ALDER, BIRCH, Fault, Pair, groups, vm};
-
-const GROUPS: [&str; 2] = ["one", "two"];
-const VMS: [&str; 3] = ["one-a", "one-b", "two-a"];
-
-fn deployment(held: bool) -> Deployment {
-    let mut deployment = groups(&GROUPS);
-    deployment.vms = VMS.map(|n| Vm::of(n, &[&n[..3]])).to_vec();
-    deployment.plans[0].on_failure = farshore_core::plan::OnFailure::Ask;
-    let recovery = Recovery { kind: farshore_core::policy::RecoveryKind::AtLeast, remainder: None, vms: Some(3) };
-    if held {
-        let site = SitePolicy { recovery: Some(recovery), backoff: None };
-        deployment.policy.sites.insert("alder".into(), site);
-    }
-    deployment
-}
-
-/// Something that happens in a run.
-#[derive(Clone, Copy, Debug)]
-enum Happens {
-    Steps(u8),
-    Pass(u16),
-    Lose(usize, usize),
-    Command(usize, u8, usize),
-    Fault(usize, usize),
-    Mend,
-    Link(bool),
-    Restart(usize),
-}
-
-fn happens() -> impl Strategy<Value = Happens> {
-    prop_oneof![
-        4 => (1..40_u8).prop_map(Happens::Steps),
-        4 => (0..20_000_u16).prop_map(Happens::Pass),
-        3 => (prop_oneof![4 => Just(ALDER), 1 => Just(BIRCH)], 0..2_usize).prop_map(|(s, g)| Happens::Lose(s, g)),
-        3 => (0..2_usize, 0..10_u8, 0..2_usize).prop_map(|(s, c, g)| Happens::Command(s, c, g)),
-        1 => (0..2_usize, 0..3_usize).prop_map(|(s, v)| Happens::Fault(s, v)),
-        1 => Just(Happens::Mend),
-        1 => any::<bool>().prop_map(Happens::Link),
-        1 => (0..2_usize).prop_map(Happens::Restart),
-    ]
-}
-
-fn command(number: u8, group: usize) -> Command {
-    let key = GroupKey::of(GROUPS[group]);
-    match number {
-        0 => Command::Protect(vec![key]),
-        1 => Command::Release(key),
-        2 => Command::Cancel(key),
-        3 => Command::Force(Override {
-            group: key,
-            waives: Waiver::Evidence { loss: None },
-            by: Operator(1),
-            second: None,
-        }),
-        4 => Command::Retry(key),
-        5 => Command::StartRemainder(key),
-        6 => Command::RetryVm(VmKey::of(VMS[group])),
-        7 => Command::SkipVm(VmKey::of(VMS[group])),
-        8 => Command::Maintenance(group == 0),
-        _ => Command::Protect(GROUPS.map(GroupKey::of).to_vec()),
-    }
-}
-
-/// Gives a command without letting anything follow. Rejected: machine and effects are as they were.
-fn give(pair: &mut Pair, at: usize, command: Command) {
-    let mut probe = pair.nodes[at].machine.clone();
-    let mut effects = Effects::new();
-    if let Err(why) = probe.command(&pair.nodes[at].site, Instant(pair.now), command.clone(), &mut effects) {
-        assert_eq!(probe, pair.nodes[at].machine, "{command:?}: {why}");
-        assert!(effects.is_empty(), "{command:?}: {why}: {effects:?}");
-    } else {
-        pair.command(at, command).unwrap();
-    }
-}
-
-fn run(held: bool, steps: &[Happens]) -> Pair {
-    let mut pair = Pair::protected(&deployment(held));
-    for &step in steps {
-        match step {
-            Happens::Steps(n) => {
-                let _ = (0..n).any(|_| !pair.step());
-            }
-            Happens::Pass(millis) => pair.pass(millis.into()),
-            Happens::Lose(at, group) => {
-                pair.nodes[at].objects.lose(LunKey::of(GROUPS[group]));
-                pair.lose(at, GROUPS[group]);
-            }
-            Happens::Command(at, number, group) => give(&mut pair, at, command(number, group)),
-            Happens::Fault(at, name) => drop(pair.nodes[at].objects.faults.insert(vm(VMS[name]), Fault::Fails)),
-            Happens::Mend => pair.nodes.iter_mut().for_each(|node| node.objects.faults.clear()),
-            Happens::Link(up) => pair.link = up,
-            Happens::Restart(at) => pair.restart(at),
-        }
-        assert!(pair.nodes.iter().all(|n| !n.machine.status(&n.site).halted));
-    }
-    pair
-}
+use support::happens::{COMMANDS, KINDS, command, deployment, happens, kind, run};
+use support::{ALDER, BIRCH, Fault, Pair, vm};
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
@@ -136,6 +38,11 @@ proptest! {
     }
 }
 
+/// Commands of every kind, for either group.
+fn commands() -> impl Iterator<Item = farshore_core::Command> {
+    (0..COMMANDS).flat_map(|number| [command(number, 0), command(number, 1)])
+}
+
 /// Every command, at every step of a failover that meets a failing VM: taken, or rejected without a trace.
 #[test]
 fn a_rejected_command_changes_nothing_at_any_step() {
@@ -143,14 +50,13 @@ fn a_rejected_command_changes_nothing_at_any_step() {
     pair.nodes[BIRCH].objects.faults.insert(vm("one-b"), Fault::Fails);
     pair.nodes[ALDER].objects.lose(LunKey::of("one"));
     pair.lose(ALDER, "one");
-    let mut rejected = 0;
+    let mut rejected = [0; KINDS];
     for _ in 0..2_000 {
         for (at, node) in pair.nodes.iter().enumerate() {
-            for (number, group) in (0..10).flat_map(|c| [(c, 0), (c, 1)]) {
+            for command in commands() {
                 let (mut machine, mut effects) = (node.machine.clone(), Effects::new());
-                let command = command(number, group);
                 if machine.command(&node.site, Instant(pair.now), command.clone(), &mut effects).is_err() {
-                    rejected += 1;
+                    rejected[kind(&command)] += 1;
                     assert!(machine == node.machine && effects.is_empty(), "{at}: {command:?}");
                 }
             }
@@ -160,7 +66,26 @@ fn a_rejected_command_changes_nothing_at_any_step() {
             break;
         }
     }
-    assert!(pair.recovered(&["one-a"]) && rejected > 1_000, "{rejected}");
+    assert!(pair.recovered(&["one-a"]));
+    let (maintenance, others) = rejected.split_last().unwrap();
+    assert!(others.iter().all(|&times| times > 20) && *maintenance == 0, "{rejected:?}");
+}
+
+/// J7: a machine that has stopped rejects every command, and nothing changes.
+#[test]
+fn j7_a_stopped_machine_rejects_every_command() {
+    let mut pair = Pair::protected(&deployment(false));
+    pair.nodes[ALDER].durable = false;
+    pair.order(ALDER, command(9, 0)).unwrap();
+    let (id, _) = pair.nodes[ALDER].saving.clone().unwrap();
+    pair.fact(ALDER, Fact::SaveFailed(id));
+    let node = &pair.nodes[ALDER];
+    for command in commands() {
+        let (mut machine, mut effects) = (node.machine.clone(), Effects::new());
+        let answer = machine.command(&node.site, Instant(pair.now), command, &mut effects);
+        assert_eq!(answer, Err(Rejected::Halted));
+        assert!(machine == node.machine && effects.is_empty());
+    }
 }
 
 /// J5: records that do not fit are refused, and say why.

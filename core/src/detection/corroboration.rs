@@ -65,6 +65,15 @@ impl Case {
         self.healthy |= probe.is_some_and(|p| p.0.wrapping_sub(self.probe.0) <= u32::MAX / 2);
     }
 
+    pub(crate) const fn probe(&self) -> ProbeId {
+        self.probe
+    }
+
+    /// Its probe gets another number.
+    pub(crate) fn renumber(&mut self, to: impl Fn(ProbeId) -> ProbeId) {
+        self.probe = to(self.probe);
+    }
+
     /// Whether an answer that was sampled after the first report speaks against the loss.
     #[must_use]
     pub const fn is_disputed(&self) -> bool {

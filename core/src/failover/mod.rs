@@ -203,7 +203,8 @@ impl GroupState {
 
     /// A group as its record left it.
     pub(crate) fn of(record: GroupRecord) -> Self {
-        let run = Run { observe_first: record.work != Work::Idle || record.test.is_some(), ..Run::default() };
+        let observe_first = record.work != Work::Idle || record.test.is_some();
+        let run = Run { observe_first, verified: !guard::on(Guard::J5), ..Run::default() };
         Self { record, durability: Durability::Clean, run }
     }
 

@@ -214,6 +214,24 @@ impl RecoveryManager {
         self.deadlines.iter_mut().flatten().for_each(|(at, _)| *at = back(*at));
     }
 
+    /// The number of the newest probe (D3).
+    #[must_use]
+    pub const fn newest_probe(&self) -> ProbeId {
+        self.probe
+    }
+
+    /// Numbers of probes that the open group of failures goes by.
+    pub fn probes(&self) -> impl Iterator<Item = ProbeId> + '_ {
+        self.grouping.probes()
+    }
+
+    /// Gives probes other numbers: the same machine, where answers that are on their way get theirs too, and what was
+    /// later stays later.
+    pub fn renumber_probes(&mut self, to: impl Fn(ProbeId) -> ProbeId) {
+        self.grouping.renumber(&to);
+        self.probe = to(self.probe);
+    }
+
     /// A stopped machine does nothing more; one that is handed another site's inventory stops.
     fn refuses(&mut self, site: &Site, effects: &mut Effects) -> bool {
         if !self.halted && site.digest != self.digest {

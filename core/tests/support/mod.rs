@@ -2,6 +2,7 @@
 //! are carried, and a save is durable when the test says so. No clock runs but the one that a test moves.
 #![allow(dead_code, unused_imports, reason = "each file of tests uses its part")]
 
+pub(crate) mod happens;
 mod objects;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -71,6 +72,15 @@ pub(crate) struct Node {
     pub(crate) log: Effects,
     /// Every record that was ever durable.
     pub(crate) history: Vec<Records>,
+    /// Everything that the manager was told since the test last looked, and when.
+    pub(crate) tape: Vec<(u64, Input)>,
+}
+
+/// What a manager is told.
+#[derive(Clone, Debug)]
+pub(crate) enum Input {
+    Fact(Fact),
+    Command(Command),
 }
 
 /// The two sites and the mail between them.
@@ -99,6 +109,7 @@ impl Node {
             objects,
             facts: VecDeque::new(),
             log,
+            tape: Vec::new(),
         }
     }
 
@@ -192,6 +203,7 @@ impl Pair {
     pub(crate) fn fact(&mut self, at: usize, fact: Fact) -> Effects {
         let node = &mut self.nodes[at];
         let from = node.log.len();
+        node.tape.push((self.now, Input::Fact(fact.clone())));
         node.machine.handle(&node.site, Instant(self.now), fact, &mut node.log);
         node.machine.check(&node.site).unwrap();
         self.route(at, from);
@@ -209,6 +221,7 @@ impl Pair {
     pub(crate) fn order(&mut self, at: usize, command: Command) -> Result<(), Rejected> {
         let node = &mut self.nodes[at];
         let from = node.log.len();
+        node.tape.push((self.now, Input::Command(command.clone())));
         let done = node.machine.command(&node.site, Instant(self.now), command, &mut node.log);
         self.route(at, from);
         done

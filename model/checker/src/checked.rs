@@ -21,7 +21,7 @@ pub enum LoadError {
     Unknown(String),
     /// Its deployment is not valid.
     #[error("the deployment of scope {0} is not valid: {1}")]
-    Config(String, farshore_core::inventory::ConfigError),
+    Config(String, Box<farshore_core::inventory::ConfigError>),
     /// Its beginning is not reached.
     #[error("scope {0} does not get to its beginning: {1}")]
     Start(String, farshore_world::Violation),
@@ -41,7 +41,7 @@ impl Checked {
     /// There is none of this name, or it does not get to its beginning.
     pub fn load(name: &str) -> Result<Self, LoadError> {
         let scope = scopes::named(name).ok_or_else(|| LoadError::Unknown(name.into()))?;
-        let setup = Setup::new(scope, Clock::Model).map_err(|e| LoadError::Config(name.into(), e))?;
+        let setup = Setup::new(scope, Clock::Model).map_err(|e| LoadError::Config(name.into(), Box::new(e)))?;
         let start = World::protected(&setup).map_err(|e| LoadError::Start(name.into(), e))?;
         Ok(Self { setup, start })
     }

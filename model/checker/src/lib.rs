@@ -7,7 +7,9 @@
 //! Architecture Invariant: a search that was cut short is an error, never a result.
 
 mod checked;
+pub mod limits;
 pub mod mutants;
+pub mod nightly;
 pub mod page;
 pub mod pins;
 pub mod search;

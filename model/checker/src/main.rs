@@ -1,11 +1,15 @@
 //! `farshore-model`: explores scopes and prints what was seen.
 
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use farshore_model::Checked;
+use farshore_model::limits::{self, Limits};
 use farshore_model::mutants::{MUTANTS, without};
+use farshore_model::nightly::{HEADER, Row, merged};
 use farshore_model::page::{Found, page};
 use farshore_model::pins::{ELSEWHERE, NIGHTLY, PINS};
 use farshore_model::search::{Failed, exhaust};
@@ -23,8 +27,26 @@ struct Args {
 enum What {
     /// Every pinned scope, every milestone, every guard mutant: what CI runs.
     Ci,
-    /// What CI explores, and the scopes that are larger.
-    Nightly,
+    /// What CI explores, and the scopes that are larger: each in a process of its own.
+    Nightly {
+        /// Only these scopes; none: all that are pinned.
+        scopes: Vec<String>,
+        /// A scope that takes longer is given up.
+        #[arg(long)]
+        seconds: Option<u64>,
+        /// Writes what was seen into this table, in place of what it had of the same scopes.
+        #[arg(long)]
+        table: Option<PathBuf>,
+    },
+    /// One scope, as a row of that table.
+    #[command(hide = true)]
+    Row {
+        /// The scope.
+        scope: String,
+        /// It is given up after so long.
+        #[arg(long)]
+        seconds: Option<u64>,
+    },
     /// One scope, or all: how many states, and what is wrong if something is.
     Run {
         /// Names of scopes; none: all that are pinned.
@@ -74,7 +96,8 @@ fn run(what: What) -> Result<()> {
             cross_check()?;
             mutants(false, &[]).map(drop)
         }
-        What::Nightly => scopes(&PINS.iter().chain(NIGHTLY).map(|p| p.scope.to_owned()).collect::<Vec<_>>()),
+        What::Nightly { scopes, seconds, table } => nightly(&scopes, seconds, table.as_deref()),
+        What::Row { scope, seconds } => row(&scope, seconds),
         What::Run { scopes: names } => scopes(&names),
         What::Mutants { script, guards } => mutants(script, &guards).map(drop),
         What::Page => {
@@ -102,7 +125,7 @@ fn scopes(names: &[String]) -> Result<()> {
     for name in if names.is_empty() { &all } else { names } {
         let checked = Checked::load(name)?;
         let pin = PINS.iter().chain(NIGHTLY).find(|p| p.scope == name);
-        match exhaust(checked, name) {
+        match exhaust(checked, name, Limits::default()) {
             Ok(found) => {
                 let result = match pin {
                     None => "not pinned".into(),
@@ -117,6 +140,7 @@ fn scopes(names: &[String]) -> Result<()> {
                 total += found.states;
                 met.iter_mut().zip(found.met).for_each(|(m, now)| *m |= now);
             }
+            Err(Failed::GivenUp(states, _)) => bail!("{name}: takes more memory than it may, after {states} states"),
             Err(Failed::CutShort) => bail!("{name}: the search ended before everything was seen: it shows nothing"),
             Err(Failed::Violated(property, way)) => {
                 println!("{}", script(&Checked::load(name)?, &way));
@@ -131,6 +155,61 @@ fn scopes(names: &[String]) -> Result<()> {
         wrong.extend(unmet.map(|name| format!("milestone \"{name}\": met and listed as met elsewhere, or neither")));
     }
     if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+/// Explores each scope in a process of its own, and tells what each showed and took.
+fn nightly(names: &[String], seconds: Option<u64>, table: Option<&Path>) -> Result<()> {
+    let all: Vec<String> = PINS.iter().chain(NIGHTLY).map(|p| p.scope.to_owned()).collect();
+    let pinned = |row: &Row| PINS.iter().chain(NIGHTLY).find(|p| p.scope == row.scope).map(|p| p.states);
+    let (mut seen, mut wrong) = (Vec::new(), Vec::new());
+    println!("{HEADER}");
+    for name in if names.is_empty() { &all } else { names } {
+        let mut child = Command::new(std::env::current_exe()?);
+        child.args(["row", name]).args(seconds.map(|s| format!("--seconds={s}"))).stderr(Stdio::inherit());
+        let output = child.output().context("this program does not start itself")?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let Some(row) = text.lines().find_map(Row::read).filter(|_| output.status.success()) else {
+            println!("{text}");
+            wrong.push(format!("{name}: see above"));
+            continue;
+        };
+        println!("{}", row.line());
+        match pinned(&row) {
+            Some(_) if !row.exhausted => wrong.push(format!("{name}: given up after {} states", row.states)),
+            Some(states) if states != row.states => {
+                wrong.push(format!("{name} has {} states, {states} are pinned", row.states));
+            }
+            Some(_) | None => {}
+        }
+        seen.push(row);
+        if let Some(table) = table {
+            let old = std::fs::read_to_string(table).unwrap_or_default();
+            std::fs::write(table, merged(&old, &seen)).with_context(|| table.display().to_string())?;
+        }
+    }
+    let exhausted = seen.iter().filter(|row| row.exhausted);
+    let (scopes, states): (Vec<&str>, Vec<usize>) = exhausted.map(|row| (row.scope.as_str(), row.states)).unzip();
+    println!("in all {} states in {} scopes that were exhausted", states.iter().sum::<usize>(), scopes.len());
+    if wrong.is_empty() { Ok(()) } else { bail!(wrong.join("\n")) }
+}
+
+/// Explores one scope; this process is for nothing else.
+fn row(name: &str, seconds: Option<u64>) -> Result<()> {
+    let limits = Limits { time: seconds.map(Duration::from_secs), ..Limits::default() };
+    let began = Instant::now();
+    let (states, depth, exhausted) = match exhaust(Checked::load(name)?, name, limits) {
+        Ok(found) => (found.states, found.depth, true),
+        Err(Failed::GivenUp(states, depth)) => (states, depth, false),
+        Err(Failed::CutShort) => bail!("{name}: the search ended before everything was seen: it shows nothing"),
+        Err(Failed::Violated(property, way)) => {
+            println!("{}", script(&Checked::load(name)?, &way));
+            bail!("{name}: {property} does not hold")
+        }
+    };
+    let (scope, seconds, peak) = (name.to_owned(), began.elapsed().as_secs(), limits::peak().map(|kib| kib >> 10));
+    println!("{}", Row { scope, states, depth, seconds, peak, exhausted }.line());
+    // What was given up left its threads behind.
+    std::process::exit(0)
 }
 
 /// The second explorer agrees on the smallest scope.

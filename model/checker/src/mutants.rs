@@ -16,6 +16,7 @@ pub struct Mutant {
 
 /// Every guard that a scope is known to need. `docs/model.md` names the others.
 pub const MUTANTS: &[Mutant] = &[
+    Mutant { guard: Guard::D3, scope: "lying_host_blind" },
     Mutant { guard: Guard::M1Side, scope: "both_arrays_lost" },
     Mutant { guard: Guard::M1Epoch, scope: "lying_host" },
     Mutant { guard: Guard::M5, scope: "lost_again" },
@@ -31,6 +32,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant { guard: Guard::J2Token, scope: "pdl_abort" },
     Mutant { guard: Guard::J2Turn, scope: "pdl_abort" },
     Mutant { guard: Guard::J3, scope: "pdl_doubt" },
+    Mutant { guard: Guard::J5, scope: "stores_of_old" },
     Mutant { guard: Guard::O1, scope: "partition" },
     Mutant { guard: Guard::O2Margin, scope: "partition" },
     Mutant { guard: Guard::O2HandOn, scope: "partition" },

@@ -7,6 +7,7 @@ use farshore_world::properties::ALWAYS;
 use farshore_world::{Prelude, scopes};
 
 use crate::mutants::MUTANTS;
+use crate::nightly::{TABLE, rows};
 use crate::pins::{NIGHTLY, PINS, Pin};
 
 /// What a guard mutant was found to break.
@@ -32,22 +33,29 @@ pub fn properties() -> String {
     text
 }
 
-/// Every pinned scope.
+/// Every pinned scope, and what its last exploration took.
 #[must_use]
 pub fn scopes() -> String {
-    let mut text = String::from("| Scope | What happens | Unique states | Run by |\n|---|---|---|---|\n");
+    let mut text = String::from(
+        "| Scope | What happens | Unique states | Run by | Seconds | Peak MiB |\n|---|---|---|---|---|---|\n",
+    );
+    let rows = rows(TABLE);
     for (pins, by) in [(PINS, "`ci`"), (NIGHTLY, "`nightly`")] {
         for Pin { scope, states } in pins {
             let Some(named) = scopes::named(scope) else { continue };
             let from = |p: &[Prelude]| if p.is_empty() { "" } else { " *(begins in the middle of the story)*" };
-            let _ =
-                writeln!(text, "| `{scope}` | {}{} | {} | {by} |", named.prose, from(&named.prelude), grouped(*states));
+            let row = rows.iter().find(|row| row.scope == *scope && row.states == *states && row.exhausted);
+            let took = row.map_or_else(|| "-".into(), |row| row.seconds.to_string());
+            let peak = row.and_then(|row| row.peak).map_or_else(|| "-".into(), |mib| mib.to_string());
+            let (prose, from, states) = (&named.prose, from(&named.prelude), grouped(*states));
+            let _ = writeln!(text, "| `{scope}` | {prose}{from} | {states} | {by} | {took} | {peak} |");
         }
     }
     let sum = |pins: &[Pin]| pins.iter().map(|p| p.states).sum::<usize>();
     let _ = writeln!(
         text,
-        "\nIn all {} states in `ci`, {} in `nightly`.",
+        "\nIn all {} states in `ci`, {} in `nightly`. Seconds and memory are of the last run of `nightly --table \
+         model/checker/nightly.tsv`, on whatever machine that was; `-`: not seen by it since the number was pinned.",
         grouped(sum(PINS)),
         grouped(sum(PINS) + sum(NIGHTLY))
     );
@@ -67,11 +75,11 @@ pub fn mutants(found: &[Found]) -> String {
     }
     let without: Vec<String> =
         Guard::ALL.iter().filter(|g| MUTANTS.iter().all(|m| m.guard != **g)).map(|g| format!("{g:?}")).collect();
-    let _ = writeln!(
-        text,
-        "\nA switch and no scope that needs it yet, which is a hole in the model: {}.",
-        without.join(", ")
-    );
+    let left = match &without[..] {
+        [] => "Every switch has a scope that needs it.".into(),
+        _ => format!("A switch and no scope that needs it yet, which is a hole in the model: {}.", without.join(", ")),
+    };
+    let _ = writeln!(text, "\n{left}");
     text
 }
 

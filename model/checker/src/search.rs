@@ -7,6 +7,10 @@ use farshore_world::SOMETIMES;
 use stateright::{Checker, Model};
 
 use crate::Checked;
+use crate::limits::{self, Limits};
+
+/// How often progress is told where nobody sits at a terminal.
+const TELL: Duration = Duration::from_secs(60);
 
 /// What an exhausted scope showed.
 #[derive(Clone, Debug)]
@@ -28,13 +32,16 @@ pub enum Failed {
     Violated(&'static str, Vec<farshore_world::Action>),
     /// The search ended before everything was seen.
     CutShort,
+    /// It was given up: it took more than it may. So many unique states were seen, and the longest way.
+    GivenUp(usize, usize),
 }
 
 /// Explores every state of a scope.
 ///
 /// # Errors
-/// A property that does not hold; or a search that did not end by exhaustion, which shows nothing.
-pub fn exhaust(checked: Checked, name: &str) -> Result<Exhausted, Failed> {
+/// A property that does not hold; or a search that did not end by exhaustion, which shows nothing. One that is given up
+/// leaves its threads behind: the process is to end.
+pub fn exhaust(checked: Checked, name: &str, limits: Limits) -> Result<Exhausted, Failed> {
     let began = Instant::now();
     let terminal = std::io::stderr().is_terminal();
     let always: Vec<&'static str> = checked
@@ -44,6 +51,7 @@ pub fn exhaust(checked: Checked, name: &str) -> Result<Exhausted, Failed> {
         .map(|p| p.name)
         .collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut told = Duration::ZERO;
     let mut checker = checked.checker().threads(threads).spawn_dfs();
     let workers = checker.handles();
     while !checker.is_done() {
@@ -51,10 +59,17 @@ pub fn exhaust(checked: Checked, name: &str) -> Result<Exhausted, Failed> {
             return Err(Failed::CutShort);
         }
         std::thread::sleep(Duration::from_millis(50));
+        let (states, took) = (checker.unique_state_count(), began.elapsed());
+        let memory = limits::peak().unwrap_or_default();
         if terminal {
-            let states = checker.unique_state_count();
-            eprint!("\r  {name}: {states} states, {} s ", began.elapsed().as_secs());
+            eprint!("\r  {name}: {states} states, {} s, {} MiB ", took.as_secs(), memory >> 10);
             let _ = std::io::stderr().flush();
+        } else if took >= told + TELL {
+            told = took;
+            eprintln!("  {name}: {states} states, {} s, {} MiB", took.as_secs(), memory >> 10);
+        }
+        if memory > limits.memory || limits.time.is_some_and(|time| took > time) {
+            return Err(Failed::GivenUp(states, checker.max_depth()));
         }
     }
     for worker in workers {

@@ -1,6 +1,7 @@
 //! The harness itself: two explorers agree, a removed guard is noticed, a scope that is not there is named.
 
 use farshore_model::Checked;
+use farshore_model::limits::Limits;
 use farshore_model::mutants::{MUTANTS, without};
 use farshore_model::pins::PINS;
 use farshore_model::search::exhaust;
@@ -11,7 +12,7 @@ use farshore_model::shortest::{Defects, Shortest, explore};
 fn two_explorers_agree_and_a_mutant_is_noticed() {
     let smallest = PINS.iter().min_by_key(|p| p.states).unwrap();
     let load = || Checked::load(smallest.scope).unwrap();
-    let found = exhaust(load(), smallest.scope).unwrap();
+    let found = exhaust(load(), smallest.scope, Limits::default()).unwrap();
     assert_eq!(found.states, smallest.states, "stateright on {}", smallest.scope);
     match explore(&load(), Defects::All) {
         Shortest::Sound(states) => assert_eq!(states, smallest.states, "the second explorer on {}", smallest.scope),

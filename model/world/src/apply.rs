@@ -27,8 +27,7 @@ impl World {
         drive.run();
         out.applied = applied;
         if applied {
-            self.forget_dead_commands(setup);
-            self.rebase(setup);
+            self.normalise(setup);
         }
         out
     }

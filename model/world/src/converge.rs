@@ -156,7 +156,9 @@ impl World {
         let group = &inventory.groups[g];
         let about = |a: &&Alert| about(setup, a, g);
         let alerted = alerts.iter().flatten().any(|a| about(&a));
-        let active = |s: &Side| self.record(setup, *s, g).map_or(group.home == *s, |r| r.authority.is_active());
+        let says = |s: &Side| self.record(setup, *s, g).map_or(group.home == *s, |r| r.authority.is_active());
+        // What came from an old copy, and was never confirmed, makes nobody active (J5, J6).
+        let active = |s: &Side| says(s) && self.is_its_own(*s, group.key);
         let mut owners = Side::BOTH.into_iter().filter(active);
         let owner = match (owners.next(), owners.next()) {
             (Some(owner), None) => owner,

@@ -19,14 +19,17 @@ pub struct Kept {
     managers: [Option<(u32, Records)>; 2],
     agents: [Option<(u32, Vec<AgentRecord>)>; 2],
     arbiter: Option<(u32, ArbiterRecords)>,
-    /// Groups whose record came from an old copy, and was not written since: somebody's hand wrote it, not the manager.
+    /// Groups whose record came from an old copy, and was not written since by a manager that had compared it (J5):
+    /// somebody's hand wrote it, not the manager.
     put_back: [BTreeSet<GroupKey>; 2],
 }
 
 impl World {
-    /// Whether a store could be copied, or given back: only where durable times are never moved ([`Clock::Real`]).
+    /// Whether a store could be copied, or given back: only where durable times are never moved ([`Clock::Real`]), or
+    /// there are none (without an arbiter).
     pub(crate) fn can_keep(&self, setup: &Setup, store: Store) -> bool {
-        setup.clock == Clock::Real && (store != Store::Authority(Holder::Arbiter) || self.third.is_some())
+        let unmoved = setup.clock == Clock::Real || self.third.is_none();
+        unmoved && (store != Store::Authority(Holder::Arbiter) || self.third.is_some())
     }
 
     /// Whether a copy could be given to its machine, which must be down.
@@ -103,9 +106,14 @@ impl World {
         self.kept.as_ref().is_none_or(|kept| !kept.put_back[side.at()].contains(&group))
     }
 
-    /// A manager has made a record durable.
-    pub(crate) fn written(&mut self, side: Side, group: GroupKey) {
-        if let Some(kept) = &mut self.kept {
+    /// A manager has made a record durable. What it has not compared yet is as it was put there, but for alerts (J5).
+    pub(crate) fn written(&mut self, setup: &Setup, side: Side, group: GroupKey) {
+        if self.kept.is_none() {
+            return;
+        }
+        let found = setup.inventory().groups.find(group).zip(self.node(side).manager.as_ref());
+        let compared = found.is_some_and(|(g, manager)| manager.is_verified(g));
+        if let Some(kept) = self.kept.as_mut().filter(|_| compared) {
             kept.put_back[side.at()].remove(&group);
         }
     }

@@ -5,7 +5,7 @@ use farshore_core::authority::wire::{Answer, Ask, Say};
 use farshore_core::ids::{Epoch, GroupIx, Index, Side};
 use farshore_core::input::Command;
 use farshore_core::message::Standing;
-use farshore_core::record::{Protection, Work};
+use farshore_core::record::{GivePhase, Protection, Work};
 
 use crate::action::{Action, Outcome, Rank};
 use crate::drive::Drive;
@@ -47,6 +47,8 @@ pub enum Awaited {
     Claimed,
     /// This site's manager waits for an operator's word.
     NeedsOperator(Side),
+    /// This site's manager quiesces the group (F2).
+    Quiesces(Side),
     /// This site's agent has released the group.
     Released(Side),
     /// This site owns the group in this epoch, and nothing of it is under way.
@@ -102,6 +104,10 @@ impl Awaited {
             Self::Fit(side) => agent(side).is_some_and(|r| r.promised.is_none()),
             Self::Claimed => matches!(world.claim, LateClaim::Held(..)),
             Self::NeedsOperator(side) => world.node(side).record(key).is_some_and(|r| r.latch.is_some()),
+            Self::Quiesces(side) => world
+                .node(side)
+                .record(key)
+                .is_some_and(|r| matches!(&r.work, Work::Give(give) if give.phase == GivePhase::Quiescing)),
             Self::Released(side) => agent(side).is_some_and(|r| r.authority.standing() == Standing::Released),
             Self::Moved(side, epoch) => owns(side, epoch),
             Self::StandsBy(side, epoch) => world.node(side).record(key).is_some_and(|r| {

@@ -7,11 +7,13 @@ use farshore_core::spec::{
     Datastore, Deployment, Group, Grouping, Lun, Plan, Policy, Replica, Site, SitePolicy, Span, Vm, Waits,
 };
 
-use crate::reports::GONE;
 use crate::scope::{Budget, Budgets, Fault, Order, Scope, word};
 
 pub mod corners;
+pub mod groups;
+pub mod hosts;
 pub mod life;
+pub mod roles;
 pub mod takeover;
 
 /// A scope's name, and what makes it.
@@ -28,13 +30,12 @@ pub const ALL: &[Named] = &[
     ("pdl_both", pdl_both),
     ("both_arrays_lost", both_arrays_lost),
     ("pdl_async", pdl_async),
-    ("lying_host", lying_host),
     ("unhappy", unhappy),
 ];
 
 /// Every scope there is.
 pub fn all() -> impl Iterator<Item = &'static Named> {
-    ALL.iter().chain(takeover::ALL).chain(life::ALL).chain(corners::ALL)
+    [ALL, hosts::ALL, groups::ALL, takeover::ALL, roles::ALL, life::ALL, corners::ALL].into_iter().flatten()
 }
 
 /// The scope of this name.
@@ -252,30 +253,6 @@ pub fn pdl_async() -> Scope {
         budgets: Budgets::of(&[(Budget::Write, 3), (Budget::Cycle, 2), (Budget::Slow, 1)]),
         faults: vec![lose(Side::One, 0), lose(Side::One, 1)],
         orders: vec![order(Side::One, Command::Force(word(GroupKey::of("shop"))))],
-        prelude: Vec::new(),
-    }
-}
-
-/// Two hosts at the owner, one of which lies.
-#[must_use]
-pub fn lying_host() -> Scope {
-    let mut deployment = pair();
-    deployment.sites[0] = Site::of("one", "san-1", &["host-1", "host-1b"]);
-    let host = |at| HostIx::from_at(at);
-    Scope {
-        name: "lying_host".into(),
-        prose: "One of two hosts sees a LUN as lost that the other sees well; then it is lost indeed.".into(),
-        deployment_name: "pair with two hosts".into(),
-        deployment,
-        budgets: Budgets::of(&[(Budget::Repeat, 1), (Budget::Slow, 1)]),
-        faults: vec![
-            (Fault::Path(host(0), lun(0), None, GONE), 1),
-            (Fault::Path(host(0), lun(0), None, crate::reports::Says::Truth), 1),
-            (Fault::HangHost(host(1)), 1),
-            (Fault::WakeHost(host(1)), 1),
-            lose(Side::One, 0),
-        ],
-        orders: Vec::new(),
         prelude: Vec::new(),
     }
 }

@@ -10,8 +10,10 @@ use farshore_world::{Action, Budget, Budgets, Clock, Fault, Rank, Setup, Start, 
 use proptest::prelude::*;
 
 /// Every scope with its beginning.
-static BEGINNINGS: LazyLock<Vec<(Setup, World)>> =
-    LazyLock::new(|| scopes::ALL.iter().map(|(_, scope)| beginning(scope(), Clock::Model)).collect());
+static BEGINNINGS: LazyLock<Vec<(Setup, World)>> = LazyLock::new(|| {
+    let scopes = scopes::ALL.iter().chain(scopes::hosts::ALL);
+    scopes.map(|(_, scope)| beginning(scope(), Clock::Model)).collect()
+});
 
 fn beginning(scope: Scope, clock: Clock) -> (Setup, World) {
     let setup = Setup::new(scope, clock).unwrap();

@@ -35,7 +35,7 @@ impl Obedient {
         let replication = ReplicationSeen { running, in_sync: Some(true), ..ReplicationSeen::default() };
         let writable = op.goal == Goal::ReadWrite;
         let seen = match op.id.target {
-            Target::Lun(_) => Seen::Lun(LunSeen { token, present: true, writable, replication }),
+            Target::Lun(_) => Seen::Lun(LunSeen { token, present: true, writable, tail: token, replication }),
             Target::Host(_) => Seen::Host(HostSeen { token, running: 0, mounted: false }),
             Target::Vm(_) | Target::TestVm(_) => Seen::Vm(VmSeen { token, running_on: None, registered: true }),
             Target::Step(_) | Target::TestStep(_) => Seen::Step(StepSeen { token, ran: true }),

@@ -40,7 +40,7 @@ pub(super) static BEGINNINGS: [Beginning; 7] = [
     Beginning::of("two groups and an arbiter", || armed(scopes::unhappy())),
     Beginning::of("four groups", four),
     Beginning::of("four groups and an arbiter", || armed(four())),
-    Beginning::of("two hosts, one of which lies", || with_all(scopes::lying_host())),
+    Beginning::of("two hosts, one of which lies", || with_all(scopes::hosts::lying_host())),
     Beginning::of("a consistency set", || with_all(scopes::pdl_async())),
     Beginning::of("a consistency set and an arbiter", || armed(scopes::pdl_async())),
 ];

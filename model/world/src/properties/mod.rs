@@ -148,7 +148,10 @@ fn unbroken(world: &World, property: &str) -> Result<(), &'static str> {
 pub(crate) fn before_fact(world: &mut World, setup: &Setup, side: Side, fact: &Fact) {
     match fact {
         Fact::Message(message) => f3::told(world, setup, side, message),
-        Fact::Answer { id, attempt, outcome } => world.ghost.answered(side, *id, *attempt, outcome.as_ref().ok()),
+        // What an earlier manager asked for tells this one nothing (J4).
+        Fact::Answer { id, attempt, outcome } if attempt / 256 == world.node(side).boot => {
+            world.ghost.answered(side, *id, *attempt, outcome.as_ref().ok());
+        }
         Fact::Observed { group, target, seen: Some(seen) } => {
             world.ghost.observed(side, *group, *target, seen);
         }
@@ -183,7 +186,7 @@ pub(crate) fn on_event(world: &mut World, side: Side, event: &Event) {
 /// A record of a site becomes durable.
 pub(crate) fn on_durable(world: &mut World, setup: &Setup, side: Side, old: Option<&GroupRecord>, new: &GroupRecord) {
     let Some(group) = setup.inventory().groups.find(new.group) else { return };
-    world.written(side, new.group);
+    world.written(setup, side, new.group);
     i7::durable(world, side, group, old, new);
     i22::durable(world, group, new);
     m5::durable(world, old, new);

@@ -7,7 +7,7 @@ use farshore_core::input::Command;
 use super::Named;
 use super::takeover::{armed_scope, synchronous};
 use crate::prelude::{Awaited, Held, Prelude};
-use crate::scope::{Budget, Fault, Scope, Wire, word};
+use crate::scope::{Budget, Budgets, Fault, Holder, Scope, Store, Wire, word};
 
 /// Every scope of this kind, by name.
 pub const ALL: &[Named] = &[
@@ -20,6 +20,7 @@ pub const ALL: &[Named] = &[
     ("released_for_good", released_for_good),
     ("claim_comes_late", claim_comes_late),
     ("lost_again", lost_again),
+    ("stores_of_old", stores_of_old),
 ];
 
 fn shop() -> Command {
@@ -195,4 +196,37 @@ pub fn lost_again() -> Scope {
     let mut scope = corner("lost_again", prose, &[], &[Fault::LoseLun(Side::Two, super::lun(0))], &prelude);
     scope.deployment.policy.cooldown = farshore_core::spec::Span::millis(59_990);
     scope
+}
+
+/// J5: a manager and its agent start from copies of before the release.
+#[must_use]
+pub fn stores_of_old() -> Scope {
+    let prose = "Somebody copied the stores of the owner's manager and agent in the middle of a migration. The group was \
+                 released, and the peer has it. The owner's manager and agent start from the copies, which say that the \
+                 migration may still be called off; somebody calls it off.";
+    let store = [Store::Journal(Side::One), Store::Authority(Holder::Agent(Side::One))];
+    let prelude = [
+        Prelude::Order(Side::One, shop()),
+        Prelude::Until(Awaited::Quiesces(Side::One)),
+        Prelude::Fault(Fault::Keep(store[0])),
+        Prelude::Fault(Fault::Keep(store[1])),
+        Prelude::Until(Awaited::Released(Side::One)),
+        Prelude::Fault(Fault::Cut(Wire::Peer(Side::Two))),
+        Prelude::Until(Awaited::Moved(Side::Two, 2)),
+        Prelude::Fault(Fault::LoseManager(Side::One)),
+        Prelude::Fault(Fault::StopAgent(Side::One)),
+        Prelude::Fault(Fault::Restore(store[0])),
+        Prelude::Fault(Fault::Restore(store[1])),
+    ];
+    let faults = [Fault::StartAgent(Side::One), Fault::ReturnManager(Side::One), Fault::Mend(Wire::Peer(Side::Two))];
+    Scope {
+        name: "stores_of_old".into(),
+        prose: prose.into(),
+        deployment_name: "pair".into(),
+        deployment: super::pair(),
+        budgets: Budgets::of(&[(Budget::Dropped, 1)]),
+        faults: faults.map(|fault| (fault, 1)).to_vec(),
+        orders: vec![super::order(Side::One, Command::Cancel(GroupKey::of("shop")))],
+        prelude: prelude.to_vec(),
+    }
 }

@@ -14,8 +14,11 @@ pub const ALL: &[Named] = &[
     ("migration_crash", migration_crash),
     ("migration_cut", migration_cut),
     ("migration_lost", migration_lost),
+    ("migration_aborted_late", migration_aborted_late),
     ("failback", failback),
     ("unprotect", unprotect),
+    ("failback_crash", failback_crash),
+    ("failback_late", failback_late),
     ("pdl_out_of_sync", pdl_out_of_sync),
     ("manager_lost", manager_lost),
     ("manager_lost_late", manager_lost_late),
@@ -55,6 +58,15 @@ pub fn migration_aborted() -> Scope {
     life("migration_aborted", prose, budgets, &[], vec![migrate(Side::One), cancel()])
 }
 
+/// A cancel at every step of a migration, and something is late.
+#[must_use]
+pub fn migration_aborted_late() -> Scope {
+    let prose = "An operator moves a group and cancels that at any point; one message, command or answer is late, and one \
+                 is doubled.";
+    let budgets = Budgets::of(&[(Budget::Late, 1), (Budget::Doubled, 1), (Budget::Twice, 1)]).at_most(2);
+    life("migration_aborted_late", prose, budgets, &[], vec![migrate(Side::One), cancel()])
+}
+
 /// A manager crashes at any step of a migration.
 #[must_use]
 pub fn migration_crash() -> Scope {
@@ -86,9 +98,28 @@ pub fn failback() -> Scope {
     let prose = "An operator moves a group, protects it the other way round, and moves it home; one command \
                  is never done, or done and its answer is lost, or a message is lost.";
     let budgets = Budgets::of(&[(Budget::Lost, 1), (Budget::Mute, 1), (Budget::Dropped, 1)]).at_most(1);
+    life("failback", prose, budgets, &[], there_and_back())
+}
+
+fn there_and_back() -> Vec<Order> {
     let protect = Order { side: Side::Two, command: Command::Protect(vec![shop()]), times: 1 };
-    let orders = vec![migrate(Side::One), protect, migrate(Side::Two)];
-    life("failback", prose, budgets, &[], orders)
+    vec![migrate(Side::One), protect, migrate(Side::Two)]
+}
+
+/// The same, and a manager crashes.
+#[must_use]
+pub fn failback_crash() -> Scope {
+    let prose = "An operator moves a group, protects it the other way round, and moves it home; either manager crashes at \
+                 any point.";
+    life("failback_crash", prose, Budgets::of(&[(Budget::Crash, 1)]), &[], there_and_back())
+}
+
+/// The same, and something is late.
+#[must_use]
+pub fn failback_late() -> Scope {
+    let prose = "An operator moves a group, protects it the other way round, and moves it home; one message, command or \
+                 answer is late.";
+    life("failback_late", prose, Budgets::of(&[(Budget::Late, 1)]), &[], there_and_back())
 }
 
 /// Protected no more, and again.
