@@ -110,7 +110,7 @@ fn an_unknown_key_is_shown_with_what_was_meant() {
     assert_eq!(edited("depends-on", "depends_on").help.as_deref(), Some("did you mean `depends-on`?"));
     assert_eq!(edited("[[lun]]", "[[luns]]").help.as_deref(), Some("did you mean `lun`?"));
     assert_eq!(edited("memory = \"256GiB\"", "memroy = \"256GiB\"").help.as_deref(), Some("did you mean `memory`?"));
-    assert_eq!(edited("priority = 2", "prio = 2").help.as_deref(), Some("the keys here are `group` and `priority`"));
+    assert_eq!(edited("priority = 2", "prio = 2").help.as_deref(), Some("the keys here are `group`, `priority` and `after`"));
     assert_eq!(edited("remainder =", "remaind =").help.as_deref(), Some("did you mean `remainder`?"));
     let nested = edited("replica = { array", "replica = { arrya");
     assert_eq!(
@@ -175,7 +175,7 @@ fn places_are_counted_in_characters() {
     let error = error("[policy]\r\nmax-tries = 3 # ä\r\n\"ü\" = 1\r\n");
     assert_eq!(
         error.to_string(),
-        "test.toml:3:1: unknown key `ü`\n  |\n3 | \"ü\" = 1\n  | ^^^\n  = the keys here are `recovery`, `cooldown`, `max-tries`, `hold-alert`, `apd-timeout`, `grouping`, `waits`, `arbiter`, `deputy`, `site` and `rule`"
+        "test.toml:3:1: unknown key `ü`\n  |\n3 | \"ü\" = 1\n  | ^^^\n  = the keys here are `recovery`, `cooldown`, `max-tries`, `hold-alert`, `commit-window`, `apd-timeout`, `apd-delay`, `rpo-check`, `grouping`, `waits`, `arbiter`, `deputy`, `site` and `rule`"
     );
     let nothing = config::deployment("= 1", "test.toml").expect_err("no TOML");
     assert_eq!((nothing.line, nothing.column), (1, 1));
