@@ -13,6 +13,7 @@ pub mod corners;
 pub mod groups;
 pub mod hosts;
 pub mod life;
+pub mod plans;
 pub mod roles;
 pub mod takeover;
 
@@ -35,7 +36,7 @@ pub const ALL: &[Named] = &[
 
 /// Every scope there is.
 pub fn all() -> impl Iterator<Item = &'static Named> {
-    [ALL, hosts::ALL, groups::ALL, takeover::ALL, roles::ALL, life::ALL, corners::ALL].into_iter().flatten()
+    [ALL, hosts::ALL, groups::ALL, takeover::ALL, roles::ALL, life::ALL, plans::ALL, corners::ALL].into_iter().flatten()
 }
 
 /// The scope of this name.
