@@ -110,7 +110,10 @@ fn an_unknown_key_is_shown_with_what_was_meant() {
     assert_eq!(edited("depends-on", "depends_on").help.as_deref(), Some("did you mean `depends-on`?"));
     assert_eq!(edited("[[lun]]", "[[luns]]").help.as_deref(), Some("did you mean `lun`?"));
     assert_eq!(edited("memory = \"256GiB\"", "memroy = \"256GiB\"").help.as_deref(), Some("did you mean `memory`?"));
-    assert_eq!(edited("priority = 2", "prio = 2").help.as_deref(), Some("the keys here are `group`, `priority` and `after`"));
+    assert_eq!(
+        edited("priority = 2", "prio = 2").help.as_deref(),
+        Some("the keys here are `group`, `priority` and `after`")
+    );
     assert_eq!(edited("remainder =", "remaind =").help.as_deref(), Some("did you mean `remainder`?"));
     let nested = edited("replica = { array", "replica = { arrya");
     assert_eq!(
