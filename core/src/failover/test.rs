@@ -38,10 +38,16 @@ impl GroupState {
             let group = self.record.group;
             let steps = self.run.test_starts.step_by.keys().copied().collect::<Vec<_>>();
             self.run.test_starts = Starts::default();
+            self.let_copies_go();
             self.clear(cx, |a| matches!(a, Alert::Prompt { step, .. } if steps.contains(step)));
             self.test_phase(cx, TestPhase::Clearing);
             self.clear(cx, |a| *a == Alert::Testing { group });
         }
+    }
+
+    /// What the test wanted is wanted no more; what may still take effect is waited for (J3).
+    fn let_copies_go(&mut self) {
+        self.run.ops.retain(|target, op| !target.is_of_test() || op.let_go());
     }
 
     /// Goes on with the test as far as it can go now.
@@ -119,8 +125,7 @@ impl GroupState {
         self.record.tests = self.record.tests.next();
         test.number = self.record.tests;
         self.run.copied.clear();
-        // What may still take effect is waited for (J3).
-        self.run.ops.retain(|target, op| !target.is_of_test() || op.let_go());
+        self.let_copies_go();
         self.touch();
         true
     }

@@ -13,8 +13,10 @@ use crate::scope::{Budget, Budgets, Fault, Order, Scope, word};
 pub const ALL: &[Named] = &[
     ("plan_test", plan_test),
     ("plan_test_lost", plan_test_lost),
+    ("plan_test_lost_crash", plan_test_lost_crash),
     ("plan_steps", plan_steps),
     ("rolled_back", rolled_back),
+    ("rolled_back_doubt", rolled_back_doubt),
     ("rolled_back_crash", rolled_back_crash),
 ];
 
@@ -60,10 +62,18 @@ pub fn plan_test() -> Scope {
 /// A LUN is lost while its group is tested.
 #[must_use]
 pub fn plan_test_lost() -> Scope {
+    let prose = "An operator tests a plan and ends the test at any point, and the group's LUN is lost at any point. No rescue \
+                 waits for a test (I17).";
+    of("plan_test_lost", prose, ("pair", pair()), Budgets::NONE, &[lose(Side::One, 0)], tested())
+}
+
+/// The same, and something goes wrong besides.
+#[must_use]
+pub fn plan_test_lost_crash() -> Scope {
     let prose = "An operator tests a plan and ends the test at any point, and the group's LUN is lost at any point; one \
-                 command is never done, or its answer is lost, or either manager crashes. No rescue waits for a test (I17).";
+                 command is never done, or its answer is lost, or either manager crashes.";
     let budgets = Budgets::of(&[(Budget::Lost, 1), (Budget::Mute, 1), (Budget::Crash, 1)]).at_most(1);
-    of("plan_test_lost", prose, ("pair", pair()), budgets, &[lose(Side::One, 0)], tested())
+    of("plan_test_lost_crash", prose, ("pair", pair()), budgets, &[lose(Side::One, 0)], tested())
 }
 
 /// A prompt before anything, a command after the first VM.
@@ -91,9 +101,8 @@ fn with_steps() -> Deployment {
 #[must_use]
 pub fn plan_steps() -> Scope {
     let prose = "A LUN is lost, and the plan asks a person, and runs a command after the first VM, which asks again when it \
-                 fails; two of these: a command fails, is never done, or its answer is lost, the taker's manager crashes.";
-    let kinds = [Budget::Fails, Budget::Lost, Budget::Mute, Budget::Crash];
-    let budgets = Budgets::of(&kinds.map(|kind| (kind, 1))).at_most(2);
+                 fails; one command fails.";
+    let budgets = Budgets::of(&[(Budget::Fails, 1)]);
     let answer = |step: &str, reply| {
         order(Side::Two, Command::AnswerStep { group: shop(), step: StepKey::of(&format!("plan/{step}")), reply })
     };
@@ -122,11 +131,19 @@ fn there_and_back() -> Vec<Order> {
 #[must_use]
 pub fn rolled_back() -> Scope {
     let prose = "An operator moves a group, and rolls that back or commits it, at any point, and the old copy is lost at any \
-                 point, or never; one command fails, is never done, or its answer is lost, or a message is lost.";
+                 point, or never.";
+    let faults = [lose(Side::One, 0)];
+    of("rolled_back", prose, ("pair with a commit window", windowed()), Budgets::NONE, &faults, there_and_back())
+}
+
+/// The same, and something goes wrong.
+#[must_use]
+pub fn rolled_back_doubt() -> Scope {
+    let prose = "An operator moves a group, and rolls that back or commits it, at any point; one command fails, is never done, \
+                 or its answer is lost, or a message is lost.";
     let kinds = [Budget::Fails, Budget::Lost, Budget::Mute, Budget::Dropped];
     let budgets = Budgets::of(&kinds.map(|kind| (kind, 1))).at_most(1);
-    let faults = [lose(Side::One, 0)];
-    of("rolled_back", prose, ("pair with a commit window", windowed()), budgets, &faults, there_and_back())
+    of("rolled_back_doubt", prose, ("pair with a commit window", windowed()), budgets, &[], there_and_back())
 }
 
 /// The same, and a manager crashes.
