@@ -112,6 +112,18 @@ kill -INT "$pid" 2>/dev/null || true
 end
 nothing_left "array, SIGINT at its death" 130
 
+# While a test's copies run, and while an array says nothing.
+begin --scenario test --calm 300
+until_true 120 "the copies of the VMs" said "copies of the VMs run"
+kill -INT "$pid" 2>/dev/null || true
+end
+nothing_left "test, SIGINT while copies run" 130
+begin --scenario apd --calm 300
+until_true 120 "a forced group" said "birch .*F5"
+kill -INT "$pid" 2>/dev/null || true
+end
+nothing_left "apd, SIGINT at \"birch .*F5\"" 130
+
 # A start that fails half-way: arrays are there, VMs do not come up. Its files stay, to be looked at.
 begin --accelerator no-such-accelerator
 end

@@ -68,7 +68,7 @@ fn a_rejected_command_changes_nothing_at_any_step() {
     }
     assert!(pair.recovered(&["one-a"]));
     // Maintenance mode is taken at any time.
-    let maintenance = core::mem::replace(&mut rejected[kind(&Command::Maintenance(true))], usize::MAX);
+    let maintenance = core::mem::replace(&mut rejected[kind(&farshore_core::Command::Maintenance(true))], usize::MAX);
     assert!(rejected.iter().all(|&times| times > 20) && maintenance == 0, "{rejected:?}");
 }
 

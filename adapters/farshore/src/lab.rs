@@ -63,10 +63,14 @@ enum Wrong {
     Lun,
     /// Nothing is lost: a group is moved, because somebody asks for it.
     Planned,
+    /// Nothing is lost, and nothing moves: the plan of a group is tested on copies, while the group runs.
+    Test,
     /// A LUN is lost, its group is handed over, protected in the other direction, and moved back.
     Failback,
     /// Every LUN of an array is lost at once, and the array dies in the midst of the failover of its groups.
     Array,
+    /// An array dies without a word, and an operator forces its group: nobody can read how good the copies are.
+    Apd,
     /// Everything at the first site is killed at once, and its group is taken over.
     Site,
     /// The first site's manager alone is lost: nothing stops.
@@ -84,8 +88,10 @@ impl Wrong {
         match self {
             Self::Lun => Scenario::Lun,
             Self::Planned => Scenario::Planned,
+            Self::Test => Scenario::Test,
             Self::Failback => Scenario::Failback,
             Self::Array => Scenario::Array,
+            Self::Apd => Scenario::Apd,
             Self::Site => Scenario::Site,
             Self::Manager => Scenario::Manager,
             Self::Partition => Scenario::Partition,
@@ -295,8 +301,11 @@ const fn promise(scenario: Scenario, mode: Mode) -> &'static str {
         (Scenario::Manager | Scenario::Arbiter | Scenario::Agent, _) => {
             "no VM stopped, and every record that a guest was told is durable is on its disk"
         }
+        (Scenario::Test, _) => {
+            "no VM stopped, every copy ran on from what it was copied of, and nothing of it is left or on another disk"
+        }
         (Scenario::Planned, _)
-        | (Scenario::Lun | Scenario::Array | Scenario::Site | Scenario::Partition, Mode::Synchronous) => {
+        | (Scenario::Lun | Scenario::Array | Scenario::Apd | Scenario::Site | Scenario::Partition, Mode::Synchronous) => {
             "every record that a guest was told is durable is on birch's copy"
         }
         (Scenario::Failback, Mode::Synchronous) => {
@@ -308,7 +317,7 @@ const fn promise(scenario: Scenario, mode: Mode) -> &'static str {
         (Scenario::Lun, Mode::Asynchronous) => {
             "nothing is lost on the LUNs that could be drained; the lost LUN's loss is within its RPO"
         }
-        (Scenario::Array | Scenario::Site | Scenario::Partition, Mode::Asynchronous) => {
+        (Scenario::Array | Scenario::Apd | Scenario::Site | Scenario::Partition, Mode::Asynchronous) => {
             "what is lost is within the RPO"
         }
     }
@@ -318,9 +327,10 @@ const fn promise(scenario: Scenario, mode: Mode) -> &'static str {
 fn verdict(report: &Report, style: Style) -> String {
     let mut text = String::from("\n  read from the disks and the logs:\n\n");
     let heads = match report.scenario {
+        Scenario::Test => [AT_ALDER, "its copy goes on from", "longest pause"],
         Scenario::Manager | Scenario::Arbiter | Scenario::Agent => [AT_ALDER, "goes on at birch from", "longest pause"],
         Scenario::Failback => ["told durable at birch", "goes on at alder from", "longest down for"],
-        Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Site | Scenario::Partition => {
+        Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Apd | Scenario::Site | Scenario::Partition => {
             [AT_ALDER, "goes on at birch from", "down for"]
         }
     };

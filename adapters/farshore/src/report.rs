@@ -47,8 +47,10 @@ pub(crate) fn of_lab(run: &farshore_lab::Report, mut notes: Vec<Note>) -> Result
     let title = match run.scenario {
         farshore_lab::Scenario::Lun => "Lab: a LUN is lost for good",
         farshore_lab::Scenario::Planned => "Lab: a group is moved, and nothing is lost",
+        farshore_lab::Scenario::Test => "Lab: a plan is tested on copies",
         farshore_lab::Scenario::Failback => "Lab: a group comes home after a loss",
         farshore_lab::Scenario::Array => "Lab: an array dies in the midst of the failover",
+        farshore_lab::Scenario::Apd => "Lab: an array falls silent, and an operator forces its group",
         farshore_lab::Scenario::Site => "Lab: a site is lost at once",
         farshore_lab::Scenario::Manager => "Lab: a manager alone is lost",
         farshore_lab::Scenario::Partition => "Lab: a site is cut off",

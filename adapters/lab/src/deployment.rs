@@ -2,7 +2,8 @@
 
 use farshore_core::inventory::Readiness;
 use farshore_core::spec::{
-    Arbiter, Datastore, Deployment, Group, Grouping, Host, Lun, Memory, Plan, Policy, Replica, Site, Span, Vm, Waits,
+    Arbiter, Datastore, Deployment, Edge, Group, Grouping, Host, Lun, Memory, Plan, PlanStep, Policy, Replica, Site,
+    Span, Vm, Waits,
 };
 use farshore_qemu::array::Mode;
 
@@ -85,5 +86,37 @@ pub fn armed(mode: Mode) -> Deployment {
         site_grace: Span::millis(2000),
         ..Arbiter::default()
     });
+    deployment
+}
+
+/// The same with little patience for an array that says nothing (D2). What differs is the managers' alone: agents and
+/// guards go by the other one.
+#[must_use]
+pub fn unheard(mode: Mode) -> Deployment {
+    let mut deployment = armed(mode);
+    let policy = &mut deployment.policy;
+    (policy.apd_timeout, policy.apd_delay) = (Span::millis(1000), Span::millis(2000));
+    policy.grouping.idle_poll = Span::millis(500);
+    (policy.waits.array_op, policy.waits.doubt_limit) = (Span::millis(3000), 3);
+    deployment
+}
+
+/// The same with two steps in its plan, of which a test goes through one. Both write down what they are run for.
+#[must_use]
+pub fn tested(mode: Mode) -> Deployment {
+    let mut deployment = armed(mode);
+    let says = "echo $FARSHORE_STEP of $FARSHORE_GROUP by $FARSHORE_PLAN: FARSHORE_TEST=$FARSHORE_TEST";
+    let command: Vec<String> = ["sh", "-c", says].map(Into::into).to_vec();
+    let check = PlanStep {
+        name: "check".into(),
+        after_tier: Some(1),
+        command: command.clone(),
+        in_test: true,
+        ..PlanStep::default()
+    };
+    let announce = PlanStep { name: "announce".into(), when: Some(Edge::Last), command, ..PlanStep::default() };
+    for plan in &mut deployment.plans {
+        plan.steps = vec![check.clone(), announce.clone()];
+    }
     deployment
 }

@@ -18,7 +18,7 @@ mod run;
 mod scenario;
 mod site;
 
-pub use deployment::{LOST, VMS, armed, deployment, split};
+pub use deployment::{LOST, VMS, armed, deployment, split, tested, unheard};
 pub use failed::Failed;
 pub use farshore_qemu::array::Mode;
 pub use options::{Guest, Interrupted, Notice, Options, Progress};

@@ -51,6 +51,8 @@ impl Phase {
             Scenario::Lun | Scenario::Array => &Self::ALL,
             Scenario::Planned => asked,
             Scenario::Failback
+            | Scenario::Test
+            | Scenario::Apd
             | Scenario::Site
             | Scenario::Manager
             | Scenario::Partition
@@ -119,7 +121,7 @@ pub struct Report {
 }
 
 /// How old what is lost may be in the lab's deployment, milliseconds.
-const RPO: u64 = 10_000;
+pub(crate) const RPO: u64 = 10_000;
 
 impl Report {
     pub(crate) fn new(
@@ -190,8 +192,14 @@ const fn moves(scenario: Scenario) -> &'static [ErrorKind] {
         Scenario::Planned => &[ErrorKind::Planned],
         Scenario::Failback => &[ErrorKind::LunLost, ErrorKind::Planned],
         Scenario::Array => &[ErrorKind::DeviceLost, ErrorKind::DeviceLost],
-        // What is taken over moves by no plan of its owner's.
-        Scenario::Site | Scenario::Partition | Scenario::Manager | Scenario::Arbiter | Scenario::Agent => &[],
+        Scenario::Apd => &[ErrorKind::DeviceLost],
+        // What is taken over moves by no plan of its owner's; what is tested does not move.
+        Scenario::Test
+        | Scenario::Site
+        | Scenario::Partition
+        | Scenario::Manager
+        | Scenario::Arbiter
+        | Scenario::Agent => &[],
     }
 }
 
@@ -201,6 +209,10 @@ fn story(scenario: Scenario, marks: &[Mark]) -> Vec<String> {
         Event::PlanChosen { kind, .. } => Some(kind),
         _ => None,
     });
-    let (chosen, wanted) = (chosen.collect::<Vec<_>>(), moves(scenario));
+    let (mut chosen, wanted) = (chosen.collect::<Vec<_>>(), moves(scenario));
+    // Held for an operator, a failover is long under way: one whose lease lapses meanwhile is begun again.
+    if scenario == Scenario::Apd {
+        chosen.dedup();
+    }
     if chosen == wanted { Vec::new() } else { vec![format!("groups moved for {chosen:?}, not for {wanted:?}")] }
 }

@@ -1,6 +1,8 @@
 //! One run: build, protect, let something happen, wait for the VMs, judge.
 
 mod apart;
+mod rehearsal;
+mod silent;
 mod together;
 
 use std::path::{Path, PathBuf};
@@ -298,6 +300,9 @@ impl Lab<'_> {
         let mut report = Report::new((options.mode, options.scenario), began, &self.marks(), vms, both_writable);
         if options.scenario == Scenario::Array && !verdict::died_in_between(&first, &second) {
             report.story.push("the array did not die in the midst of the failover".into());
+        }
+        if options.scenario == Scenario::Apd {
+            report.story.extend(silent::story(&self.marks()));
         }
         report
     }

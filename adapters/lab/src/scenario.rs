@@ -4,7 +4,7 @@ use farshore_core::ids::GroupKey;
 use farshore_core::spec::Deployment;
 use farshore_qemu::array::Mode;
 
-use crate::deployment::{armed, deployment, split};
+use crate::deployment::{armed, deployment, split, tested, unheard};
 
 /// What goes wrong, or what is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,10 +14,14 @@ pub enum Scenario {
     Lun,
     /// Nothing is lost: the group is moved, because somebody asks for it (F8).
     Planned,
+    /// Nothing is lost, and nothing moves: the group's plan is tested on copies at its peer, while it runs (F8).
+    Test,
     /// A LUN is lost, its group is handed over, protected in the other direction, and moved back (F8).
     Failback,
     /// Every LUN of an array is lost at once, and its daemons die in the midst of the failover (D5).
     Array,
+    /// An array dies without a word: nobody can read how good the copies are, and an operator forces its group (D2).
+    Apd,
     /// Everything at the first site is killed at once, and its group is taken over.
     Site,
     /// The first site's manager alone is lost: nothing stops.
@@ -32,11 +36,13 @@ pub enum Scenario {
 
 impl Scenario {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Lun,
         Self::Planned,
+        Self::Test,
         Self::Failback,
         Self::Array,
+        Self::Apd,
         Self::Site,
         Self::Manager,
         Self::Partition,
@@ -50,8 +56,10 @@ impl Scenario {
         match self {
             Self::Lun => "lun",
             Self::Planned => "planned",
+            Self::Test => "test",
             Self::Failback => "failback",
             Self::Array => "array",
+            Self::Apd => "apd",
             Self::Site => "site",
             Self::Manager => "manager",
             Self::Partition => "partition",
@@ -64,8 +72,10 @@ impl Scenario {
     #[must_use]
     pub const fn stays(self) -> bool {
         match self {
-            Self::Manager | Self::Arbiter | Self::Agent => true,
-            Self::Lun | Self::Planned | Self::Failback | Self::Array | Self::Site | Self::Partition => false,
+            Self::Test | Self::Manager | Self::Arbiter | Self::Agent => true,
+            Self::Lun | Self::Planned | Self::Failback | Self::Array | Self::Apd | Self::Site | Self::Partition => {
+                false
+            }
         }
     }
 
@@ -74,7 +84,9 @@ impl Scenario {
     pub const fn is_armed(self) -> bool {
         match self {
             Self::Planned
+            | Self::Test
             | Self::Failback
+            | Self::Apd
             | Self::Site
             | Self::Manager
             | Self::Partition
@@ -90,8 +102,8 @@ impl Scenario {
     pub fn may_lose(self, vm: &str) -> bool {
         match self {
             Self::Lun | Self::Failback => vm == crate::LOST,
-            Self::Planned | Self::Manager | Self::Arbiter | Self::Agent => false,
-            Self::Array | Self::Site | Self::Partition => true,
+            Self::Planned | Self::Test | Self::Manager | Self::Arbiter | Self::Agent => false,
+            Self::Array | Self::Apd | Self::Site | Self::Partition => true,
         }
     }
 
@@ -101,6 +113,8 @@ impl Scenario {
         match self {
             Self::Lun => deployment(mode),
             Self::Array => split(mode),
+            Self::Apd => unheard(mode),
+            Self::Test => tested(mode),
             Self::Planned
             | Self::Failback
             | Self::Site

@@ -14,7 +14,7 @@ use farshore_core::{Fact, Instant};
 use farshore_journal::{Store, Writer};
 use farshore_link::{Listener, Peer};
 use farshore_qemu::array::Array;
-use farshore_qemu::host::{Hosts, VmConfig};
+use farshore_qemu::host::{Hosts, Kind, VmConfig};
 use farshore_qemu::linux::Kernel;
 use farshore_qemu::ports::{Names, QemuArrays, QemuHosts};
 use farshore_qemu::{Cellar, clock};
@@ -68,9 +68,19 @@ impl Site {
             let end = i.luns[vm.luns[0]].ends[inventory.here.at()].as_ref();
             end.map_or(0, |end| end.unit)
         };
-        let vms = i.vms.iter().map(|(_, vm)| VmConfig { name: vm.name.clone(), unit: unit(vm) }).collect();
+        let vms = i
+            .vms
+            .iter()
+            .map(|(_, vm)| VmConfig { name: vm.name.clone(), lun: i.luns[vm.luns[0]].name.clone(), unit: unit(vm) })
+            .collect();
         let beats = facts.clone();
-        let beat = move |vm: &str| drop(beats.send(Fact::Heartbeat(VmKey::of(vm))));
+        let beat = move |vm: &str, kind| {
+            let fact = match kind {
+                Kind::Vm => Fact::Heartbeat,
+                Kind::Copy => Fact::TestHeartbeat,
+            };
+            let _ = beats.send(fact(VmKey::of(vm)));
+        };
         let dir = array.dir().to_path_buf();
         let hosts = Hosts::new((cellar, &name), dir.clone(), array.portal(), boot, vms, beat)?;
         let ear = facts.clone();

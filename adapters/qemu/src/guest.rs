@@ -63,6 +63,34 @@ pub fn format(path: &Path, vm: Option<&str>) -> Result<(), LabError> {
     Ok(())
 }
 
+/// Gives a disk's guest another name (the first 16 bytes of it count): what it writes from now on tells it from the guest
+/// that the disk was copied from.
+///
+/// # Errors
+/// The file cannot be read or written.
+pub fn rename(path: &Path, vm: &str) -> Result<(), LabError> {
+    let what = || format!("renaming the guest on {}", path.display());
+    let head = read(path)?.head;
+    let mut name = [0; NAME];
+    let given = &vm.as_bytes()[..vm.len().min(NAME)];
+    name[..given.len()].copy_from_slice(given);
+    let mut file = File::options().write(true).open(path).map_err(LabError::io(what()))?;
+    let mut write = |at: u64, bytes: &[u8]| {
+        file.seek(SeekFrom::Start(at)).and_then(|_| file.write_all(bytes)).map_err(LabError::io(what()))
+    };
+    write(NAME_AT as u64, &name)?;
+    let Some(head) = head else { return Ok(()) };
+    write(HEAD * SECTOR, &record(&name, head.number))
+}
+
+/// The bytes of a record.
+fn record(name: &[u8; NAME], number: u32) -> Vec<u8> {
+    let mut bytes = [b"FSR1".as_slice(), name, &number.to_le_bytes()].concat();
+    let sum = checksum(&bytes).to_le_bytes();
+    bytes.extend(sum);
+    bytes
+}
+
 /// What a disk holds: the number in its head, and every number in its ring.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Disk {
@@ -102,5 +130,24 @@ impl Disk {
             Some(at) => numbers[at],
             None => numbers.last().copied().unwrap_or(0),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renamed_guest_goes_on_from_the_same_record() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        format(file.path(), Some("db1")).expect("formatted");
+        rename(file.path(), "test-db1").expect("renamed");
+        assert_eq!(read(file.path()).expect("read").head, None);
+        let mut disk = File::options().write(true).open(file.path()).expect("open");
+        disk.seek(SeekFrom::Start(HEAD * SECTOR)).expect("sought");
+        disk.write_all(&record(b"db1\0\0\0\0\0\0\0\0\0\0\0\0\0", 41)).expect("written");
+        rename(file.path(), "a-name-that-is-too-long").expect("renamed");
+        let head = read(file.path()).expect("read").head.expect("a record");
+        assert_eq!(head, Record { vm: "a-name-that-is-t".into(), number: 41 });
     }
 }

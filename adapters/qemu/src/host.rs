@@ -1,10 +1,7 @@
 //! Hosts: names under which QEMU processes run, each VM on its own libiscsi session.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,22 +10,18 @@ use farshore_core::operation::{Failure, Token};
 use serde_json::json;
 
 use crate::linux::Kernel;
-use crate::process::Process;
-use crate::qmp::Qmp;
+use crate::machine::{About, Machine};
 use crate::tokens::Tokens;
-use crate::{Cellar, LabError, clock};
-
-/// How long a VM may take to answer `quit` before it is killed.
-const QUIT: Duration = Duration::from_millis(300);
-/// How long QEMU may take to open its monitor and its disk.
-const START: Duration = Duration::from_secs(10);
+use crate::{Cellar, LabError};
 
 /// A VM, as the hosts of one site know it.
 #[derive(Clone, Debug)]
 pub struct VmConfig {
     /// Its name.
     pub name: String,
-    /// The logical unit that is its disk.
+    /// The LUN that is its disk.
+    pub lun: String,
+    /// Its logical unit.
     pub unit: u16,
 }
 
@@ -39,14 +32,17 @@ pub struct Hosts {
     dir: PathBuf,
     portal: SocketAddr,
     target: String,
-    accelerator: String,
+    pub(crate) accelerator: String,
     /// A kernel that is booted instead of the disk's own 512-byte guest.
-    kernel: Option<Kernel>,
-    vms: BTreeMap<String, VmConfig>,
+    pub(crate) kernel: Option<Kernel>,
+    pub(crate) vms: BTreeMap<String, VmConfig>,
     state: Mutex<State>,
     /// Told each time a guest has acknowledged a record.
-    beat: Box<dyn Fn(&str) + Send + Sync>,
+    pub(crate) beat: Beat,
 }
+
+/// Told whose guest has acknowledged a record.
+type Beat = Box<dyn Fn(&str, Kind) + Send + Sync>;
 
 impl std::fmt::Debug for Hosts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -54,19 +50,28 @@ impl std::fmt::Debug for Hosts {
     }
 }
 
-struct State {
+pub(crate) struct State {
     running: BTreeMap<String, Running>,
+    /// Of tests: registered nowhere, and no guard's to end.
+    pub(crate) copies: BTreeMap<String, Running>,
     registered: BTreeSet<String>,
     /// Host and group of which the datastores are mounted.
     mounted: BTreeSet<String>,
-    tokens: Tokens,
+    pub(crate) tokens: Tokens,
 }
 
-struct Running {
-    host: String,
-    process: Process,
-    serial: UnixStream,
-    monitor: PathBuf,
+pub(crate) struct Running {
+    pub(crate) host: String,
+    pub(crate) machine: Machine,
+}
+
+/// Whose guest has acknowledged a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A VM's.
+    Vm,
+    /// A test's copy of it.
+    Copy,
 }
 
 /// What a host of a group shows: token, VMs that run, mounted.
@@ -105,10 +110,16 @@ impl Hosts {
         (portal, target): (SocketAddr, &str),
         (accelerator, kernel): (&str, Option<Kernel>),
         vms: Vec<VmConfig>,
-        beat: impl Fn(&str) + Send + Sync + 'static,
+        beat: impl Fn(&str, Kind) + Send + Sync + 'static,
     ) -> Result<Arc<Self>, LabError> {
         let tokens = Tokens::open(dir.join("hosts.tokens"))?;
-        let state = State { running: BTreeMap::new(), registered: BTreeSet::new(), mounted: BTreeSet::new(), tokens };
+        let state = State {
+            running: BTreeMap::new(),
+            copies: BTreeMap::new(),
+            registered: BTreeSet::new(),
+            mounted: BTreeSet::new(),
+            tokens,
+        };
         Ok(Arc::new(Self {
             cellar: cellar.clone(),
             site: site.into(),
@@ -123,10 +134,11 @@ impl Hosts {
         }))
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         // A guest that powered itself off, or a process that died, is no longer there.
-        state.running.retain(|_, vm| vm.process.runs());
+        state.running.retain(|_, vm| vm.machine.runs());
+        state.copies.retain(|_, vm| vm.machine.runs());
         state
     }
 
@@ -172,90 +184,21 @@ impl Hosts {
     }
 
     fn launch(self: &Arc<Self>, vm: &VmConfig, host: &str) -> Result<Running, LabError> {
-        let path = |end: &str| self.dir.join(format!("{}.{end}", vm.name));
-        let (serial, monitor) = (path("serial"), path("monitor"));
-        for old in [&serial, &monitor] {
-            let _ = std::fs::remove_file(old);
-        }
         let runs = self.runs_of(host);
         std::fs::create_dir_all(&runs).map_err(LabError::io(format!("making {}", runs.display())))?;
-        let pid = runs.join(format!("{}.pid", vm.name)).display().to_string();
         let disk = json!({ "driver": "iscsi", "node-name": "d0", "transport": "tcp",
             "portal": self.portal.to_string(), "target": self.target, "lun": vm.unit,
             "initiator-name": format!("iqn.2026-11.farshore:{}-{}", self.site, vm.name) });
-        let socket = |id: &str, at: &PathBuf| format!("socket,id={id},path={},server=on,wait=off", at.display());
-        let args = [
-            "-name",
-            &vm.name,
-            "-accel",
-            &self.accelerator,
-            "-M",
-            "pc,hpet=off,usb=off",
-            "-m",
-            "16",
-            "-nodefaults",
-            "-no-user-config",
-            "-no-reboot",
-            "-display",
-            "none",
-            "-chardev",
-            &socket("serial", &serial),
-            "-serial",
-            "chardev:serial",
-            "-chardev",
-            &socket("monitor", &monitor),
-            "-mon",
-            "chardev=monitor,mode=control",
-            "-blockdev",
-            &disk.to_string(),
-            "-device",
-            "virtio-blk-pci,drive=d0,id=disk0,bootindex=1,werror=stop,rerror=stop",
-        ];
-        // Paused, so that no record is acknowledged before anybody listens.
-        let mut args: Vec<String> = args.map(Into::into).to_vec();
-        args.push("-S".into());
-        args.extend(["-pidfile".into(), pid]);
-        if let Some(kernel) = &self.kernel {
-            let (image, initramfs) = (kernel.image.display().to_string(), kernel.initramfs.display().to_string());
-            let append = "console=ttyS0 quiet loglevel=0 panic=-1";
-            let boot = ["-kernel", &image, "-initrd", &initramfs, "-append", append, "-m", "128"];
-            args.extend(boot.map(String::from));
-        }
-        let process = Process::start(&self.cellar, &vm.name, "qemu-system-x86_64", &args, &path("log"))?;
-        // Their sockets are there before anybody listens on them.
-        let (mut line, mut control) = (None, None);
-        process.until("its serial line and monitor", START, || {
-            line = line.take().or_else(|| UnixStream::connect(&serial).ok());
-            control = control.take().or_else(|| Qmp::connect(&vm.name, &monitor).ok());
-            line.is_some() && control.is_some()
-        })?;
-        let what = || format!("the serial line of {}", vm.name);
-        let (Some(line), Some(mut control)) = (line, control) else {
-            return Err(LabError::Timeout { what: what(), ms: 0 });
-        };
-        let reader = line.try_clone().map_err(LabError::io(what()))?;
-        self.listen(&vm.name, reader)?;
-        control.execute("cont", &json!({}))?;
-        Ok(Running { host: host.into(), process, serial: line, monitor })
-    }
-
-    /// Writes down what a guest says, with the time, and passes its heartbeat on.
-    fn listen(self: &Arc<Self>, vm: &str, line: UnixStream) -> Result<(), LabError> {
-        let path = self.dir.join(format!("{vm}.said"));
-        let log = File::options().create(true).append(true).open(&path);
-        let mut log = log.map_err(LabError::io(format!("writing {}", path.display())))?;
-        let (hosts, vm) = (Arc::downgrade(self), vm.to_string());
-        std::thread::spawn(move || {
-            for said in BufReader::new(line).lines().map_while(Result::ok) {
-                let _ = writeln!(log, "{} {said}", clock::now().0);
-                if said.starts_with("ACK ")
-                    && let Some(hosts) = hosts.upgrade()
-                {
-                    (hosts.beat)(&vm);
-                }
+        let (hosts, name) = (Arc::downgrade(self), vm.name.clone());
+        let beat = move || {
+            if let Some(hosts) = hosts.upgrade() {
+                (hosts.beat)(&name, Kind::Vm);
             }
-        });
-        Ok(())
+        };
+        let pid = runs.join(format!("{}.pid", vm.name));
+        let about = About { name: &vm.name, sockets: &self.dir, said: &self.dir, pid: Some(pid), disk };
+        let machine = Machine::start(&self.cellar, (&self.accelerator, self.kernel.as_ref()), &about, beat)?;
+        Ok(Running { host: host.into(), machine })
     }
 
     /// Stops a VM, wherever it is at this site: the guest is asked, QEMU is asked, the process is ended.
@@ -276,7 +219,7 @@ impl Hosts {
             state.running.remove(vm)
         };
         if let Some(running) = running {
-            end(running, grace);
+            running.machine.end(grace);
         }
         Ok(Ok(view(&self.state(), vm)))
     }
@@ -328,7 +271,7 @@ impl Hosts {
                 here.into_iter().filter_map(|vm| state.running.remove(vm)).collect()
             }
         };
-        ended.into_iter().for_each(|running| end(running, None));
+        ended.into_iter().for_each(|running| running.machine.end(None));
         Ok(Ok(self.host(host, group, vms)))
     }
 
@@ -357,40 +300,27 @@ impl Hosts {
         view(&self.state(), vm)
     }
 
-    /// Where everything that runs is written down.
     /// Where its files are.
     pub(crate) fn dir(&self) -> &std::path::Path {
         &self.dir
     }
 
+    /// Where everything that runs is written down.
     pub(crate) const fn cellar(&self) -> &Arc<Cellar> {
         &self.cellar
     }
 
     /// Ends every VM, for the end of the lab.
     pub fn end_all(&self) {
-        let running = std::mem::take(&mut self.state().running);
-        running.into_values().for_each(|vm| end(vm, None));
+        let (running, copies) = {
+            let mut state = self.state();
+            (std::mem::take(&mut state.running), std::mem::take(&mut state.copies))
+        };
+        running.into_values().chain(copies.into_values()).for_each(|vm| vm.machine.end(None));
     }
 }
 
 fn view(state: &State, vm: &str) -> VmView {
     let on = state.running.get(vm).map(|r| r.host.clone());
     VmView { token: state.tokens.of(&format!("vm {vm}")), on, registered: state.registered.contains(vm) }
-}
-
-/// The guest is asked if there is time for it, then QEMU, then nobody.
-fn end(mut running: Running, grace: Option<Duration>) {
-    if let Some(grace) = grace {
-        let asked = running.serial.write_all(b"h").is_ok();
-        if asked && running.process.wait(grace) {
-            return;
-        }
-        let quit = Qmp::connect("a VM", &running.monitor).and_then(|mut qmp| qmp.execute("quit", &json!({})));
-        if quit.is_ok() && running.process.wait(QUIT) {
-            return;
-        }
-    }
-    // A hanging disk hangs everything but this.
-    running.process.kill();
 }

@@ -9,11 +9,14 @@
 pub mod array;
 pub mod cellar;
 pub mod clock;
+pub mod copies;
+pub mod copy_verdict;
 pub mod error;
 pub mod guest;
 pub mod host;
 pub mod leftovers;
 pub mod linux;
+mod machine;
 pub mod ports;
 pub mod probe;
 pub mod process;

@@ -88,9 +88,13 @@ impl Arrays for QemuArrays {
     fn submit(&mut self, op: &Op) {
         let op = *op;
         self.spawn(move |me| {
-            let Target::Lun(lun) = op.id.target else { return None };
-            let name = me.names.luns.get(&lun)?;
-            let done = me.array.apply(name, op.goal, op.id.token).map(|r| r.map(Seen::Lun));
+            let (Target::Lun(lun) | Target::TestLun(lun)) = op.id.target else { return None };
+            let (name, token) = (me.names.luns.get(&lun)?, op.id.token);
+            let done = if op.id.target.is_of_test() {
+                me.array.apply_copy(name, op.goal, token).map(|r| r.map(Seen::Copy))
+            } else {
+                me.array.apply(name, op.goal, token).map(|r| r.map(Seen::Lun))
+            };
             // A dead array answers nothing, also where it was killed in the middle of it.
             if me.array.is_dead() {
                 return None;
@@ -101,8 +105,13 @@ impl Arrays for QemuArrays {
 
     fn observe(&mut self, group: GroupKey, target: Target) {
         self.spawn(move |me| {
-            let Target::Lun(lun) = target else { return None };
-            let seen = me.array.observe(me.names.luns.get(&lun)?).map(Seen::Lun);
+            let (Target::Lun(lun) | Target::TestLun(lun)) = target else { return None };
+            let name = me.names.luns.get(&lun)?;
+            let seen = if target.is_of_test() {
+                me.array.observe_copy(name).map(Seen::Copy)
+            } else {
+                me.array.observe(name).map(Seen::Lun)
+            };
             Some(Fact::Observed { group, target, seen })
         });
     }
@@ -238,6 +247,11 @@ fn apply(hosts: &Arc<Hosts>, names: &Names, op: &Op) -> Option<Result<Result<See
             let registered = op.goal == Goal::Placeholder;
             hosts.set_registered(names.vms.get(&vm)?, registered, token).map(|r| r.map(|v| vm_seen(&v)))
         }
+        (Target::TestVm(vm), Goal::Running { on }) => {
+            let on = names.hosts.get(&on)?;
+            hosts.start_copy(names.vms.get(&vm)?, on, token).map(|r| r.map(|v| vm_seen(&v)))
+        }
+        (Target::TestVm(vm), Goal::Gone) => hosts.end_copy(names.vms.get(&vm)?, token).map(|r| r.map(|v| vm_seen(&v))),
         _ => Ok(Err(Failure::Unknown)),
     })
 }
@@ -277,7 +291,8 @@ impl HostsPort for QemuHosts {
                     Seen::Host(HostSeen { token: v.token, running: v.running, mounted: v.mounted })
                 }
                 Target::Vm(vm) => vm_seen(&hosts.vm(names.vms.get(&vm)?)),
-                Target::Lun(_) | Target::TestLun(_) | Target::TestVm(_) => return None,
+                Target::TestVm(vm) => vm_seen(&hosts.copy(names.vms.get(&vm)?)),
+                Target::Lun(_) | Target::TestLun(_) => return None,
             };
             Some(Fact::Observed { group, target, seen: Some(seen) })
         });

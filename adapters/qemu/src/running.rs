@@ -26,3 +26,15 @@ pub fn of(dir: &Path) -> Vec<(String, Pid)> {
 pub fn kill(pid: Pid) {
     let _ = kill_process(pid, Signal::KILL);
 }
+
+/// Processes in whose arguments this directory is named.
+#[must_use]
+pub fn told_of(dir: &Path) -> Vec<u32> {
+    let (Ok(entries), Some(wanted)) = (std::fs::read_dir("/proc"), dir.to_str()) else { return Vec::new() };
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let told = |pid: &u32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        *pid != std::process::id() && String::from_utf8_lossy(&words).contains(wanted)
+    };
+    pids.filter(told).collect()
+}

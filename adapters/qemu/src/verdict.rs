@@ -41,7 +41,7 @@ pub struct VmVerdict {
     pub vm: String,
     /// Last record that it was told is durable at the first site.
     pub acked: u32,
-    /// Record that it went on from at the second; `None`: it never came up there.
+    /// Record that it went on from at the second, or that its copy in a test did; `None`: it never came up there.
     pub resumed: Option<u32>,
     /// Acknowledged records that are not on the second site's copy.
     pub lost: u32,

@@ -30,10 +30,13 @@ impl Lab<'_> {
         self.step("the VMs run, protected and armed");
         self.pause(options.calm)?;
         let lost_at = clock::now();
+        let mut wrong = Vec::new();
         match options.scenario {
             Scenario::Lun | Scenario::Array => {}
             Scenario::Planned => self.planned(options, lost_at)?,
             Scenario::Failback => self.failback(options, &parties, lost_at)?,
+            Scenario::Test => wrong = self.rehearse(options, lost_at)?,
+            Scenario::Apd => self.apd(options, lost_at)?,
             Scenario::Site => self.site(&mut parties, lost_at)?,
             Scenario::Partition => self.partition(&parties, lost_at)?,
             Scenario::Manager => self.manager(&parties, lease)?,
@@ -46,10 +49,14 @@ impl Lab<'_> {
         }
         match options.scenario {
             Scenario::Manager | Scenario::Arbiter | Scenario::Agent => self.judge_stayed(options, (lost_at, over)),
+            Scenario::Test => self.judge_rehearsed(options, (lost_at, over), wrong),
             Scenario::Failback => self.judge_trip(options, lost_at),
-            Scenario::Lun | Scenario::Planned | Scenario::Array | Scenario::Site | Scenario::Partition => {
-                self.judge(options, lost_at)
-            }
+            Scenario::Lun
+            | Scenario::Planned
+            | Scenario::Array
+            | Scenario::Apd
+            | Scenario::Site
+            | Scenario::Partition => self.judge(options, lost_at),
         }
     }
 
@@ -120,7 +127,11 @@ impl Lab<'_> {
         self.wait("the arming of the group", 60, || parties.recorded().is_some_and(|r| r.armed()))
     }
 
-    fn judge_stayed(&mut self, options: &Options, (lost_at, over): (Instant, Instant)) -> Result<Report, Failed> {
+    pub(super) fn judge_stayed(
+        &mut self,
+        options: &Options,
+        (lost_at, over): (Instant, Instant),
+    ) -> Result<Report, Failed> {
         self.rest();
         let mut vms = Vec::new();
         for (vm, _) in VMS {

@@ -34,6 +34,8 @@ impl Lab<'_> {
             Scenario::Array => self.array(began)?,
             Scenario::Planned
             | Scenario::Failback
+            | Scenario::Test
+            | Scenario::Apd
             | Scenario::Site
             | Scenario::Manager
             | Scenario::Partition

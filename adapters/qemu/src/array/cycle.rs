@@ -23,7 +23,7 @@ use crate::{LabError, clock, guest};
 /// Pause between two cycles.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long one cycle may take, besides what the rate of the link makes of it.
-const CYCLE: Duration = Duration::from_secs(20);
+pub(super) const CYCLE: Duration = Duration::from_secs(20);
 
 /// What the source knows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -240,7 +240,7 @@ impl Array {
 
     /// Target: the last point but one is merged down, or (`give_up`) stays where it is: read through its overlay it is
     /// the same, however far the merge has come.
-    fn end_merge(&self, unit: &mut Unit, give_up: bool) -> Result<(), LabError> {
+    pub(super) fn end_merge(&self, unit: &mut Unit, give_up: bool) -> Result<(), LabError> {
         if !std::mem::take(&mut unit.target.merging) {
             return Ok(());
         }

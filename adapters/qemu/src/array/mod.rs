@@ -1,5 +1,6 @@
 //! A storage array of real parts.
 
+mod copy;
 mod cycle;
 mod daemon;
 mod front;

@@ -41,6 +41,8 @@ pub(super) struct Unit {
     pub(super) node: String,
     pub(super) source: Source,
     pub(super) target: Receiver,
+    /// A test's copy of it.
+    pub(super) copy: Option<super::copy::Copy>,
 }
 
 /// Replication from this copy.
@@ -88,6 +90,7 @@ impl Unit {
             node: lun.into(),
             source: Source::default(),
             target: Receiver::default(),
+            copy: None,
         }
     }
 
