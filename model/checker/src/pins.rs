@@ -76,4 +76,4 @@ pub const NIGHTLY: &[Pin] = &[
 
 /// Milestones of kinds of failure that none of these scopes holds. Golden scripts, random walks and scenarios meet them;
 /// the scopes `pdl_async` and `unhappy` hold them, and are too large for CI.
-pub const ELSEWHERE: &[&str] = &["confirm-refused", "late-answer", "forced", "returned", "halted"];
+pub const ELSEWHERE: &[&str] = &["confirm-refused", "returned", "halted"];
