@@ -111,7 +111,7 @@ impl Array {
     /// Copies what a recovery LUN holds into a file, as of one moment: what is written meanwhile is copied before it is
     /// overwritten. Asynchronous: its last complete point, which is merged down first. The next one waits for the lock
     /// that the caller holds, so nothing is written below.
-    fn copy_to(&self, unit: &mut Unit, to: &Path, node: &str) -> Result<(), LabError> {
+    pub(super) fn copy_to(&self, unit: &mut Unit, to: &Path, node: &str) -> Result<(), LabError> {
         self.end_merge(unit, false)?;
         let made = File::create(to).and_then(|file| file.set_len(guest::LUN_BYTES));
         made.map_err(LabError::io(format!("making {}", to.display())))?;

@@ -226,7 +226,7 @@ impl Array {
             Goal::ReplicationStopped => self.stop_replication(&mut unit),
             Goal::Cut => self.cut(&mut unit, token.epoch),
             Goal::RolledBack { to } => Self::roll_back(&unit, to),
-            Goal::TailKept => self.keep_tail(&unit, token),
+            Goal::TailKept => self.keep_tail(&mut unit, token),
             Goal::Fenced
             | Goal::Mounted
             | Goal::Stopped { .. }

@@ -10,7 +10,7 @@ use crate::LabError;
 
 impl Array {
     /// Keeps what is on a LUN beside it, before it is overwritten. One that was kept in this epoch stays as it is.
-    pub(super) fn keep_tail(&self, unit: &Unit, token: Token) -> Result<(), LabError> {
+    pub(super) fn keep_tail(&self, unit: &mut Unit, token: Token) -> Result<(), LabError> {
         let refused = |reason: &str| LabError::Refused {
             monitor: self.config.site.clone(),
             command: format!("keeping the tail of {}", unit.lun),
@@ -19,16 +19,19 @@ impl Array {
         if unit.is_writable() {
             return Err(refused("it is writable"));
         }
-        if unit.node != unit.lun {
-            return Err(refused("it was taken over, and lies on several layers"));
-        }
         let kept = lock(&self.tokens).of(&object(&unit.lun));
         if kept.epoch != token.epoch {
-            let medium = self.config.dir.join(format!("{}.img", unit.lun));
+            let medium = self.config.dir.join(format!("{}.img", unit.stack));
             let tail = self.config.dir.join(format!("{}.tail-{}", unit.lun, token.epoch.0));
             let new = tail.with_extension("new");
             let what = || format!("copying {} to {}", medium.display(), tail.display());
-            fs::copy(&medium, &new).map_err(LabError::io(what()))?;
+            if unit.node == unit.stack {
+                fs::copy(&medium, &new).map_err(LabError::io(what()))?;
+            } else {
+                // It was taken over, and lies on several layers: what they show together.
+                let node = format!("tail-{}", unit.lun);
+                self.copy_to(unit, &new, &node)?;
+            }
             File::open(&new).and_then(|file| file.sync_all()).map_err(LabError::io(what()))?;
             fs::rename(&new, &tail).map_err(LabError::io(what()))?;
         }
