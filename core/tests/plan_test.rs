@@ -174,3 +174,17 @@ fn f8_a_test_is_refused_where_it_makes_no_sense() {
     let mut pair = Pair::protected(&small);
     assert!(matches!(pair.command(BIRCH, Command::Test(key())), Err(Rejected::NoRoom { .. })));
 }
+
+/// F6, F8: a test that ends asks nothing any more, also where its prompt would wait for ever.
+#[test]
+fn f8_a_test_that_ends_asks_no_more() {
+    let mut deployment = shop();
+    let prompt = Some("Go on?".into());
+    deployment.plans[0].steps = vec![PlanStep { command: Vec::new(), prompt, ..step("ready", true) }];
+    let mut pair = Pair::protected(&deployment);
+    begun(&mut pair);
+    let asks = |pair: &Pair| pair.nodes[BIRCH].alerts().iter().any(|a| matches!(a, Alert::Prompt { .. }));
+    assert!(asks(&pair) && test(&pair) == Some(TestPhase::Starting));
+    pair.command(BIRCH, Command::EndTest(key())).unwrap();
+    assert!(!asks(&pair) && test(&pair).is_none());
+}

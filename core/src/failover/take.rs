@@ -177,7 +177,6 @@ impl GroupState {
         }
     }
 
-    /// Whether VMs are started again where they were, not taken over.
     /// O3: a guest that saw its disks go must not run on as if nothing had happened.
     fn finish_stopping(&mut self, cx: &mut Cx<'_>, g: GroupIx) {
         let at = self.now();
@@ -191,6 +190,7 @@ impl GroupState {
         }
     }
 
+    /// Whether VMs are started again where they were, not taken over.
     pub(super) fn putting_back(&self) -> bool {
         matches!(&self.record.work, Work::Take(Take { phase: TakePhase::PuttingBack, .. }))
     }
